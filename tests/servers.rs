@@ -30,6 +30,7 @@ mod servers {
     pub(crate) mod recover;
     pub(crate) mod repair_forms;
     pub(crate) mod repair_set;
+    pub(crate) mod repair_spans;
     pub(crate) mod restore;
     pub(crate) mod rewrite;
     pub(crate) mod sets;
@@ -70,6 +71,7 @@ fn main() {
         servers::restore::trials(),
         servers::recover::trials(),
         servers::repair_set::trials(),
+        servers::repair_spans::trials(),
         servers::rewrite::trials(),
         servers::sets::trials(),
         servers::shells::trials(),

@@ -47,6 +47,10 @@ pub(crate) fn joined_logs(survey: &Survey<'_>) -> Vec<JoinedLog> {
     }
     let mut end = survey.stop.at;
     let mut next = next_rdb(bytes, end).or_else(|| in_torn_value(survey));
+    // An editor put it before an RDB.
+    if next.is_some_and(|at| bytes.get(..at) == Some(BYTE_ORDER_MARK)) {
+        return Vec::new();
+    }
     while let Some(at) = next.filter(|_| logs.len() < MOST_LOGS) {
         end_last(&mut logs, at);
         let reading = rdb::read(&bytes[at..], &mut rdb::IgnoreDeep, &Silent);
@@ -70,6 +74,8 @@ pub(crate) fn joined_logs(survey: &Survey<'_>) -> Vec<JoinedLog> {
     end_last(&mut logs, bytes.len());
     logs
 }
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 fn end_last(logs: &mut [JoinedLog], end: usize) {
     if let Some(last) = logs.last_mut() {

@@ -128,6 +128,9 @@ impl LooksLike {
             (_, Some(Monitor)) => {
                 "`aofkit repair FILE --output NEW` makes a log of the writes in it; MONITOR shows what clients send and not what a server stores, so a backup of the log is better"
             }
+            (None, Some(Content::Other("a gzip file" | "a Zstandard file"))) => {
+                "`aofkit repair PATH --output NEW` decompresses it, and repairs what is in it too"
+            }
             (_, Some(Content::GitLfsPointer)) => "git lfs pull fetches the file that it refers to",
             (_, Some(Content::Zeros)) => {
                 "there is no data in zero bytes: take the file from a backup, or remove it to start without data"

@@ -36,6 +36,9 @@ pub(super) struct Repair {
     /// Of several logs that were joined into one file, keep only this one (1 for the first)
     #[arg(long, value_name = "N", hide_short_help = true)]
     joined: Option<u32>,
+    /// Of a set without a manifest, the base file that it begins with, if there are several
+    #[arg(long, value_name = "NAME", hide_short_help = true)]
+    base: Option<String>,
     /// Which version to keep between conflict markers of git; which line ends values had where their lengths do not tell
     #[arg(long, value_name = "WHICH", hide_short_help = true)]
     assume: Vec<AssumeArg>,
@@ -159,6 +162,7 @@ impl Repair {
             },
             keep_last_duplicate: self.keep == KeepArg::Last,
             joined: self.joined,
+            base: self.base.clone(),
             conflicts: self.assume.iter().find_map(|assumed| assumed.side()),
             value_line_ends: self.assume.iter().find_map(|assumed| assumed.line_ends()),
             max_loss_bytes: self.max_loss,

@@ -21,6 +21,8 @@ pub struct IntactRange {
     pub before_first_select: u64,
     /// The databases that it selects.
     pub databases: Vec<u32>,
+    /// The first command in it that has not the form in which servers write them.
+    pub unusual: Option<u64>,
     /// Its transactions. Whether one was open before it is not known.
     pub transactions: Transactions,
 }
@@ -83,6 +85,7 @@ fn find(bytes: &[u8], stop: Stop, is_file_end: bool) -> Vec<IntactRange> {
             range: start as u64..stop.at as u64,
             commands: tally.commands,
             before_first_select: tally.databases.before_first_select(tally.commands),
+            unusual: (tally.non_canonical.count > 0).then_some(tally.non_canonical.first),
             databases: tally.databases.by_number.into_keys().collect(),
             transactions: tally.transactions,
         });

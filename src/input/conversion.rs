@@ -13,8 +13,11 @@ use crate::aof::conversion::{
 };
 use crate::aof::log::Part;
 use crate::base::error::{Error, Result};
+use crate::base::progress::Progress;
 use crate::command::lookup;
 use crate::disk::Mapping;
+use crate::rdb::is_rdb;
+use crate::rdb::line_ends::{Conversion, OriginalLineEnds, find_line_ends};
 
 /// The help for a directory that cannot hold the log.
 const TEMPORARY_DIRECTORY: &str =
@@ -79,6 +82,92 @@ fn wide_offset(bytes: &[u8], text: &[u8], offset: u64) -> u64 {
     let units: usize =
         before.utf8_chunks().flat_map(|chunk| chunk.valid().chars()).map(char::len_utf16).sum();
     mark + 2 * units as u64
+}
+
+/// A part with the RDB at its beginning as it was before its line ends were converted.
+pub(crate) struct RestoredRdb {
+    pub(crate) part: Mapping,
+    pub(crate) undone: Undone,
+    /// Whether the checksum of the RDB proves it.
+    pub(crate) proved: bool,
+}
+
+/// The fewest bytes that are read more with other line ends than without, if the checksum does not prove them.
+const MORE_BYTES: usize = 64;
+
+/// Returns `part` with the RDB that it begins with as it was before a tool converted its line ends; `None` if they are not
+/// the reason why it can be read no further than to byte `read`.
+///
+/// # Errors
+///
+/// When the directory for temporary files cannot hold the file, or the caller cancels.
+pub(crate) fn restored_rdb(
+    part: &Part,
+    read: u64,
+    progress: &dyn Progress,
+) -> Result<Option<RestoredRdb>> {
+    let bytes = part.mapping.bytes();
+    if part.compressed.is_some() || !is_rdb(bytes) {
+        return Ok(None);
+    }
+    let Some(conversion) = Conversion::suspected(bytes) else { return Ok(None) };
+    let without_cr = match conversion {
+        Conversion::CrRemoved => None,
+        Conversion::CrAdded => Some(mapped(part, |out| without_cr(bytes, out))?),
+    };
+    let text = without_cr.as_ref().map_or(bytes, Mapping::bytes);
+    let Some(found) = find_line_ends(text, progress)? else { return Ok(None) };
+    let lf = memchr::memchr_iter(b'\n', text.get(..found.end).unwrap_or_default()).count();
+    let (added, places) = match conversion {
+        Conversion::CrRemoved => (0, found.crlf.len()),
+        Conversion::CrAdded => (lf, lf.saturating_sub(found.crlf.len())),
+    };
+    let end = found.end.saturating_add(added);
+    let reads_more = end > usize::try_from(read).unwrap_or(usize::MAX).saturating_add(MORE_BYTES);
+    if places == 0 || !found.proved && !reads_more {
+        return Ok(None);
+    }
+    let restored = mapped(part, |out| write_original(text, &found, bytes, end, conversion, out))?;
+    part.mapping.check()?;
+    let (change, first) = match conversion {
+        Conversion::CrRemoved => (Change::RdbCrRemoved, found.crlf.first().copied()),
+        Conversion::CrAdded => (Change::RdbCrAdded, memchr::memchr(b'\n', bytes)),
+    };
+    let undone = Undone::new(change, places as u64, first.unwrap_or(0) as u64);
+    let assumed = if found.proved { 0 } else { places as u64 };
+    Ok(Some(RestoredRdb {
+        part: part.mapping.with_content(restored)?,
+        undone: Undone { assumed, ..undone },
+        proved: found.proved,
+    }))
+}
+
+/// Writes the RDB as it was, and what follows it. What follows the bytes that can be read of an RDB that is not whole is
+/// without CR before LF, too.
+fn write_original(
+    text: &[u8],
+    found: &OriginalLineEnds,
+    bytes: &[u8],
+    end: usize,
+    conversion: Conversion,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    found.pieces(text, |piece| out.write_all(piece))?;
+    let rest = match conversion {
+        Conversion::CrAdded if !found.proved => text.get(found.end..),
+        Conversion::CrAdded | Conversion::CrRemoved => bytes.get(end..),
+    };
+    out.write_all(rest.unwrap_or_default())
+}
+
+/// Writes bytes without the CR before each LF.
+fn without_cr(bytes: &[u8], out: &mut dyn Write) -> io::Result<()> {
+    let mut from = 0;
+    for at in memchr::memmem::find_iter(bytes, b"\r\n") {
+        out.write_all(bytes.get(from..at).unwrap_or_default())?;
+        from = at + 1;
+    }
+    out.write_all(bytes.get(from..).unwrap_or_default())
 }
 
 /// Returns a part with one side of each conflict, and the offset of the first one after which the database is not known.

@@ -13,7 +13,7 @@ use std::time::UNIX_EPOCH;
 use super::broken_set::{BrokenSet, SetFault};
 use super::files::{ListedFile, Listing, PartName, map_parts, parent, part_role};
 use super::left_set::{FoundFile, MissingPart, SetProposal};
-use super::part_sets::{Note, NumberedPart, pair};
+use super::part_sets::{Note, NumberedPart, PartSet, pair};
 use crate::aof::log::{Layout, Log, ManifestFile};
 use crate::aof::manifest::{self, Entry, Manifest, Role, printable};
 use crate::base::error::{Error, ErrorKind, Result};
@@ -30,6 +30,66 @@ const LONGEST_MANIFEST: u64 = 1 << 20;
 /// - [`ErrorKind::Usage`]: there are parts of several sets.
 /// - [`ErrorKind::Io`], [`ErrorKind::Permission`]: a file or the directory cannot be read.
 pub(crate) fn propose(broken: &BrokenSet) -> Result<(Log, SetProposal)> {
+    let (directory, choice, place) = left_of(broken)?;
+    directory.proposal(choice, place, fault_of(broken))
+}
+
+/// Files that may belong together.
+pub(crate) struct Pairing {
+    pub(crate) log: Log,
+    pub(crate) proposal: SetProposal,
+    /// The file name of the base, escaped for display; absent if there is none.
+    pub(crate) base: Option<String>,
+    /// Whether the numbers in the names are those of a base and all incremental files after it.
+    pub(crate) fits_numbers: bool,
+}
+
+/// The most pairings that are returned.
+const MOST_PAIRINGS: usize = 24;
+
+/// Returns the files of a broken set that may belong together: first what [`propose`] returns, and, if that is paired by
+/// number, each base with each last part of the incremental files.
+///
+/// # Errors
+///
+/// As [`propose`].
+pub(crate) fn pairings(broken: &BrokenSet) -> Result<Vec<Pairing>> {
+    let (directory, choice, place) = left_of(broken)?;
+    let is_by_number = choice.certain.is_empty();
+    let entries_of = |choice: &Choice| -> Vec<Vec<u8>> {
+        choice.entries.iter().map(|entry| entry.name.to_vec()).collect()
+    };
+    let first = entries_of(&choice);
+    let others = if is_by_number { directory.other_pairings() } else { Vec::new() };
+    let others = others.into_iter().filter(|other| entries_of(other) != first);
+    let mut found = Vec::new();
+    for choice in std::iter::once(choice).chain(others).take(MOST_PAIRINGS) {
+        let base = choice.entries.iter().find(|entry| entry.role == Role::Base);
+        let numbers = |role| {
+            let of_role = choice.entries.iter().filter(move |entry| entry.role == role);
+            of_role.map(|entry| entry.seq)
+        };
+        let all_after = |seq: i64| {
+            let after =
+                directory.parts.iter().filter(|part| part.role == Role::Incr && part.seq >= seq);
+            after.count() == numbers(Role::Incr).count()
+        };
+        let first = numbers(Role::Incr).min();
+        let fits = |seq: i64| first.is_none_or(|first| first == seq) && all_after(seq);
+        let fits_numbers = numbers(Role::Base).next().is_some_and(fits);
+        let base = base.map(|entry| printable(&entry.name));
+        let (log, proposal) = directory.proposal(choice, place.clone(), fault_of(broken))?;
+        found.push(Pairing { log, proposal, base, fits_numbers });
+    }
+    Ok(found)
+}
+
+fn fault_of(broken: &BrokenSet) -> (&'static str, String) {
+    (broken.fault.kind(), broken.fault.brief())
+}
+
+/// Returns the directory of a broken set, the files that are chosen of it, and where their manifest is to be.
+fn left_of(broken: &BrokenSet) -> Result<(Directory, Choice, PathBuf)> {
     let (path, manifest) = match &broken.fault {
         SetFault::NoManifest { .. } => (broken.path.clone(), None),
         _ => (parent(&broken.path), Some(broken.path.as_path())),
@@ -46,8 +106,7 @@ pub(crate) fn propose(broken: &BrokenSet) -> Result<(Log, SetProposal)> {
         Some(manifest) if directory.parts.is_empty() => manifest.to_owned(),
         _ => path.join(manifest_name(&directory.name)),
     };
-    let fault = (broken.fault.kind(), broken.fault.brief());
-    directory.proposal(choice, place, fault)
+    Ok((directory, choice, place))
 }
 
 /// Returns the proposal for a set whose manifest has another name than its server gives it, if it is one.
@@ -244,10 +303,39 @@ impl Directory {
         Some(Choice { entries, certain, inferred, missing })
     }
 
+    /// Returns each base with each last part of the incremental files, those with the highest numbers first.
+    fn other_pairings(&self) -> Vec<Choice> {
+        let of_role = |role| {
+            let of_role = self.parts.iter().filter(move |part| part.role == role);
+            let mut found: Vec<_> = of_role.cloned().collect();
+            found.sort_by_key(|part| part.seq);
+            found
+        };
+        let (bases, incrs) = (of_role(Role::Base), of_role(Role::Incr));
+        let mut found = Vec::new();
+        for base in bases.iter().rev() {
+            // First those that follow by number, then the longer ones.
+            let own = incrs.iter().position(|incr| incr.seq >= base.seq).unwrap_or(incrs.len());
+            let lengths = std::iter::once(own).chain((0..incrs.len()).filter(|&from| from != own));
+            for from in lengths {
+                let following = incrs.iter().skip(from).cloned();
+                let files = std::iter::once(base.clone()).chain(following).collect();
+                found.push(self.choice_of(&PartSet { files, note: None }, 0));
+            }
+        }
+        found
+    }
+
     /// Returns the set with the highest numbers; `None` if there is no part.
     fn paired_by_number(&self) -> Option<Choice> {
         let sets = pair(self.parts.clone());
         let set = sets.first()?;
+        let older = sets.iter().skip(1).map(|set| set.files.len()).sum::<usize>();
+        Some(self.choice_of(set, older))
+    }
+
+    /// Returns the proposal of files that were paired, beside so many with lower numbers.
+    fn choice_of(&self, set: &PartSet<ListedFile>, older: usize) -> Choice {
         let mut inferred =
             vec!["that these files belong together: from the numbers in their names".to_owned()];
         inferred.extend(set.note.filter(|note| *note == Note::Inferred).map(|it| it.to_string()));
@@ -265,7 +353,6 @@ impl Directory {
         if base.is_some() && numbers.is_empty() {
             inferred.push("that nothing was written after the rewrite: there is no incremental file for this base file".to_owned());
         }
-        let older = sets.iter().skip(1).map(|set| set.files.len()).sum::<usize>();
         if older > 0 {
             inferred.push(format!(
                 "that the {older} other files are from before the last rewrite: their numbers are lower"
@@ -294,7 +381,7 @@ impl Directory {
         let entries = (set.files.iter())
             .map(|part| Entry::new(part.role, part.file.name.as_bytes(), part.seq))
             .collect();
-        Some(Choice { entries, certain: Vec::new(), inferred, missing })
+        Choice { entries, certain: Vec::new(), inferred, missing }
     }
 
     /// Opens the files of a choice as a log.

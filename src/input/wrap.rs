@@ -1,4 +1,4 @@
-//! A log or an RDB that is compressed as a whole, as by gzip or zstd.
+//! A log, an RDB or a part of a set that is compressed as a whole, as by gzip or zstd.
 //!
 //! The content is written to a file without a name in the directory for temporary files, of which nothing is left however
 //! the process ends. Memory does not grow with it, and it takes no more than nine tenths of the free space there.
@@ -13,8 +13,10 @@ use flate2::bufread::GzDecoder;
 use super::files::open_content;
 use crate::aof::conversion::{Change, Undone};
 use crate::aof::foreign::foreign;
-use crate::aof::log::Log;
+use crate::aof::log::{Log, Part};
 use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::escape::typed;
+use crate::base::next_step::path_arg;
 use crate::base::progress::Progress;
 use crate::base::units::Bytes;
 use crate::disk::{Mapping, free_bytes};
@@ -98,12 +100,52 @@ pub(crate) fn open_wrapped(
     progress.phase("decompress", file.len());
     let (content, unwrapped) = decompress(&file, wrap, progress)?;
     file.check()?;
-    if let Some((inner, help)) = foreign(content.bytes()) {
-        let what = format!("this is a {} file, and in it is {inner}", wrap.name());
-        return Err(Error::new(ErrorKind::Unrecognised, what).at(path).help(help));
-    }
+    refuse_foreign(&content, wrap, path)?;
     let log = open_content(path, file.with_content(content)?);
     Ok(Some((log, unwrapped)))
+}
+
+/// Returns the content of a part of a set that is compressed; `None` if it is not.
+///
+/// # Errors
+///
+/// As [`open_wrapped`]; [`ErrorKind::Unrecognised`] if it is of another well-known format.
+pub(crate) fn unwrap_part(
+    part: &Part,
+    progress: &dyn Progress,
+) -> Result<Option<(Mapping, Unwrapped)>> {
+    let file = &part.mapping;
+    if part.compressed.is_some() {
+        return Ok(None);
+    }
+    let Some(wrap) = Wrap::of(file.bytes()) else {
+        return match foreign(file.bytes()) {
+            Some((what, help)) => {
+                Err(Error::new(ErrorKind::Unrecognised, format!("this is {what}"))
+                    .at(&part.path)
+                    .help(help_in_place(help, &part.path)))
+            }
+            None => Ok(None),
+        };
+    };
+    progress.phase("decompress", file.len());
+    let (content, unwrapped) = decompress(file, wrap, progress)?;
+    refuse_foreign(&content, wrap, &part.path)?;
+    Ok(Some((file.with_content(content)?, unwrapped)))
+}
+
+/// Returns the help for a file of another format with the path of the file in it, which the result is to replace.
+fn help_in_place(help: &str, path: &Path) -> String {
+    let file = typed(path_arg(path).as_ref());
+    let new = typed(format!("{}.new", path_arg(path)).as_ref());
+    let text = help.replace("FILE", &file).replace("NEW", &new);
+    if help.contains("NEW") { format!("{text} && mv {new} {file}") } else { text }
+}
+
+fn refuse_foreign(content: &Mapping, wrap: Wrap, path: &Path) -> Result<()> {
+    let Some((inner, help)) = foreign(content.bytes()) else { return Ok(()) };
+    let what = format!("this is a {} file, and in it is {inner}", wrap.name());
+    Err(Error::new(ErrorKind::Unrecognised, what).at(path).help(help))
 }
 
 /// Returns how the file at `path` is compressed. A file that cannot be read is reported by those who read all of it.

@@ -37,6 +37,7 @@
 //! | `fault`, `damage`, `place` | the kinds of damage, and the report on one |
 //! | `load_check`, `deep` | the checks that only some servers make, and the values that fail them |
 //! | `error_location` | the wrong bytes, found from the checksum |
+//! | `line_ends` | CR that was added before LF, or removed, by a tool for text |
 //! | `resync`, `probe` | the records of a damaged RDB that are whole |
 //! | `unknown`, `newer` | content that this version does not know; the proof by its checksum that it is whole |
 //! | `write` | writing an RDB |
@@ -63,6 +64,7 @@ mod header;
 mod idmp;
 mod intset;
 mod items;
+pub(crate) mod line_ends;
 mod listpack;
 pub mod load_check;
 mod lzf;

@@ -94,6 +94,11 @@ fn write_text(out: &mut String, report: &RepairReport) -> fmt::Result {
     };
     row(out, "lost", &lost, lost_bytes)?;
     writeln!(out)?;
+    if report.plan.values_unchecked {
+        let what = "an append-only file has no checksum: a wrong byte inside a value that is kept is not found";
+        writeln!(out, "  {} {}", Styled(WARNING, "unchecked:"), wrap(what, 67, 13))?;
+        writeln!(out)?;
+    }
     if !report.failing.is_empty() {
         failing(out, "dropped, because they fail while a server loads them:", &report.failing)?;
     }
@@ -228,12 +233,23 @@ fn restored_part(out: &mut String, restored: &RestoredPart) -> fmt::Result {
             "conflict markers of git: removed, and the version kept that --assume names, in {}",
             counted(places, "place")
         ),
+        Change::RdbCrAdded => format!(
+            "CR before each LF of the RDB, as from git, unix2dos or FTP in text mode: removed in {}{}",
+            counted(places, "place"),
+            proof_of_line_ends(assumed)
+        ),
+        Change::RdbCrRemoved => format!(
+            "CR LF in the RDB had become LF, as by git, dos2unix or FTP in text mode: CR LF again in {}{}",
+            counted(places, "place"),
+            proof_of_line_ends(assumed)
+        ),
         Change::Monitor => format!(
             "MONITOR output: {commands} made of the writes in it, {} left out; what a server chose at random is not in it",
             counted(left_out, "other line")
         ),
     };
     let assumed = match assumed {
+        _ if matches!(change, Change::RdbCrAdded | Change::RdbCrRemoved) => String::new(),
         0 => String::new(),
         n => format!(
             "; line ends are assumed, and the length is changed, in {}",
@@ -242,6 +258,14 @@ fn restored_part(out: &mut String, restored: &RestoredPart) -> fmt::Result {
     };
     let what = format!("{}, byte {}: {what}{assumed}", restored.part, Count(first));
     writeln!(out, "  {} {}", Styled(GOOD, "undone"), wrap(&what, 71, 9))
+}
+
+/// Returns what is known about the line ends of an RDB that were restored in so many places without a proof.
+fn proof_of_line_ends(assumed: u64) -> &'static str {
+    match assumed {
+        0 => "; its checksum and a full read prove that it is then as it was written",
+        _ => ", with which most of it can be read; its checksum does not prove it",
+    }
 }
 
 fn row(out: &mut String, name: &str, commands: &str, bytes: u64) -> fmt::Result {

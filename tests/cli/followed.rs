@@ -188,7 +188,36 @@ fn made(place: &Place) -> Vec<PathBuf> {
     place.put("empty.rdb", "");
     place.put("text.aof", "hello, world\n");
     place.put("noise.rdb", super::repair_rdb::with_noise());
+    let [one, two] = [rdb(&["a", "b"]), rdb(&["c"])];
+    place
+        .put_set("base-joined", &[(BASE, &[one, two].concat()), (INCR, &log("SELECT 0\nSET c 1"))]);
+    let gzip = b"\x1f\x8b\x08\0\0\0\0\0\0\xff\x03\0\0\0\0\0\0\0\0";
+    place.put_set("incr-gzip", &[(BASE, &rdb(&["a", "b"])), (INCR, &gzip[..])]);
+    let crlf = memchr::memmem::find(&rdb(&["a", "b"]), b"\x01v").map(|at| {
+        let mut bytes = super::repair_rdb::rdb(&[("a", "1\n2\n"), ("b", "1\n")]);
+        bytes.insert(at, b'\r');
+        bytes
+    });
+    place.put("converted.rdb", crlf.unwrap());
+    let deleted: String = (0..15).map(|at| format!("\nDEL k{at}")).collect();
+    let keys: Vec<String> = (0..20).map(|at| format!("k{at}")).collect();
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let other = super::repair_rdb::rdb(&[("k0", "2")]);
+    place.put_set(
+        "base-unclear",
+        &[
+            ("appendonly.aof.1.base.rdb", &rdb(&keys)),
+            ("appendonly.aof.2.base.rdb", &rdb(&[&keys[..], &["more"]].concat())),
+            ("appendonly.aof.3.base.rdb", &other),
+            ("appendonly.aof.3.incr.aof", &log(&format!("SELECT 0{deleted}"))),
+        ],
+    );
+    fs::remove_file(place.path("base-unclear/appendonly.aof.manifest")).unwrap();
     let names = [
+        "base-joined",
+        "incr-gzip",
+        "converted.rdb",
+        "base-unclear",
         "base-gone",
         "base-empty",
         "manifest-bom",

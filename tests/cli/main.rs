@@ -55,6 +55,8 @@ mod renamed;
 mod repair;
 mod repair_choices;
 mod repair_conversion;
+mod repair_pairing;
+mod repair_parts;
 mod repair_rdb;
 mod repair_select;
 mod repair_set;

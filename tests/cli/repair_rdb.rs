@@ -5,7 +5,7 @@ use aofkit::rdb::crc64;
 use super::*;
 
 /// An RDB of strings in database 0.
-fn rdb(keys: &[(&str, &str)]) -> Vec<u8> {
+pub(super) fn rdb(keys: &[(&str, &str)]) -> Vec<u8> {
     let mut bytes = b"REDIS0010\xfa\x09redis-ver\x067.0.15\xfe\0\xfb".to_vec();
     bytes.extend([u8::try_from(keys.len()).unwrap(), 0]);
     for (key, value) in keys {
@@ -44,7 +44,7 @@ fn find(bytes: &[u8], text: &str) -> usize {
 }
 
 /// The text without line breaks.
-fn unbroken(text: &str) -> String {
+pub(super) fn unbroken(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

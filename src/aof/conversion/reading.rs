@@ -39,6 +39,10 @@ pub enum Change {
     Zstd,
     /// Marks of git around two versions of some lines.
     ConflictMarkers,
+    /// CR was put before each LF of an RDB, as if it were text.
+    RdbCrAdded,
+    /// CR LF in an RDB became LF, as if it were text.
+    RdbCrRemoved,
 }
 
 /// A change that was undone.
@@ -52,7 +56,8 @@ pub struct Undone {
     pub first: u64,
     /// The number of lines that were left out, because no server logs them.
     pub left_out: u64,
-    /// The number of values of which the line ends are assumed, because their lengths do not tell them.
+    /// The number of values of which the line ends are assumed, because their lengths do not tell them; of an RDB, the
+    /// number of places if its checksum does not prove them.
     pub assumed: u64,
 }
 

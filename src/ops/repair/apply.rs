@@ -132,6 +132,7 @@ fn next_steps(path: &Path, plan: &RepairPlan) -> Vec<NextStep> {
     let path = path_arg(path);
     let mut next = Vec::new();
     if !plan.missing.is_empty() {
+        next.extend(decompress_missing(plan));
         let why = "Look for the data in the files beside it";
         next.push(NextStep::alternative(why, [Action::aofkit(["recover", &path])]));
         let why = "Preview the repair that goes on without the missing files";
@@ -149,6 +150,28 @@ fn next_steps(path: &Path, plan: &RepairPlan) -> Vec<NextStep> {
     let why = "Inspect the bytes";
     next.push(NextStep::alternative(why, [Action::aofkit(["verify", &path])]));
     next
+}
+
+/// The extensions of compressed files, and the programs that decompress them.
+const DECOMPRESSORS: [(&str, &str); 5] =
+    [("gz", "gzip"), ("zst", "zstd"), ("xz", "xz"), ("bz2", "bzip2"), ("lz4", "lz4")];
+
+/// Returns the steps that decompress missing files of a set, where a compressed copy is in their place.
+fn decompress_missing(plan: &RepairPlan) -> Vec<NextStep> {
+    let directory = plan.set.as_ref().and_then(|set| set.manifest.parent());
+    let names = plan.missing.iter().filter_map(|part| part.name.as_ref());
+    let files = names.flat_map(|name| {
+        let place = move |(extension, program)| {
+            let file = directory?.join(format!("{name}.{extension}"));
+            file.is_file().then_some((file, program))
+        };
+        DECOMPRESSORS.into_iter().filter_map(place)
+    });
+    let step = |(file, program): (PathBuf, &str)| {
+        let why = "Decompress the copy that is in its place, and repair the set then";
+        NextStep::alternative(why, [Action::run(program, ["-dk", &path_arg(&file)])])
+    };
+    files.map(step).collect()
 }
 
 /// The retained and the lost content, and the path of the result.

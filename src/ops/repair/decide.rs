@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::analysis::survey::{Preamble, Survey};
 use crate::aof::log::Log;
 use crate::aof::recognise::LooksLike;
-use crate::aof::{Fault, Stop, scan_parallel};
+use crate::aof::{Fault, Frame, Sink, Stop, scan, scan_parallel};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::escape::Shown;
 use crate::base::next_step::{Action, NextStep, path_arg};
@@ -89,6 +89,17 @@ pub enum DropReason {
     Failing,
 }
 
+impl Dropped {
+    /// Returns whether these bytes are damage around which commands are retained, of which no checksum proves a value.
+    pub(super) fn is_around_kept_values(&self) -> bool {
+        let is_empty = matches!(
+            self.looks_like,
+            Some(LooksLike { content: Some(crate::aof::recognise::Content::Zeros), .. })
+        );
+        self.why == DropReason::Damage && !is_empty
+    }
+}
+
 impl Decision {
     /// Returns the retained ranges of each part.
     pub fn kept(&self) -> Vec<RetainedRanges> {
@@ -141,10 +152,10 @@ pub fn decide(log: &Log, surveys: &[Survey<'_>], options: &RepairOptions) -> Res
             goes: Vec::new(),
         }
         .plan()?;
-        // Later parts stay if this one is retained up to its end.
-        let reaches_end =
-            part.keep.last().map_or(0, |range| range.end) == survey.part.mapping.len();
-        cut = !options.salvage && !reaches_end;
+        // Later parts stay if this one is retained up to its end, or if nothing was written there.
+        let end = part.keep.last().map_or(0, |range| range.end);
+        let rest = slice(survey.part.mapping.bytes(), &(end..survey.part.mapping.len()));
+        cut = !options.salvage && !without_zeros(rest).is_empty();
         decision.parts.push(part);
     }
     debug_assert_eq!(decision.parts.len(), log.parts.len());
@@ -206,7 +217,7 @@ impl PartPlanner<'_> {
             } else {
                 let why =
                     if self.survey.is_damaged() { DropReason::Damage } else { DropReason::TornEnd };
-                self.drop(self.survey.stop.at as u64..end, why, 0);
+                self.drop(self.end_of_whole_commands()..end, why, 0);
             }
         }
         Ok(self.finish())
@@ -299,14 +310,38 @@ impl PartPlanner<'_> {
         }
     }
 
+    /// Returns where the commands end before the first damage.
+    fn end_of_whole_commands(&self) -> u64 {
+        let Survey { tally, stop, .. } = self.survey;
+        let unusual = (tally.non_canonical.count > 0).then_some(tally.non_canonical.first);
+        self.before_damage(stop.at as u64, unusual, tally.transactions.open().is_some())
+    }
+
+    /// Returns where the commands end that are followed by damage at `end`. A server reads a command to its end if only the
+    /// line end after a value is wrong, but then the damage begins in the value.
+    fn before_damage(&self, end: u64, unusual: Option<u64>, is_in_transaction: bool) -> u64 {
+        let Some(unusual) = unusual.filter(|_| !is_in_transaction) else { return end };
+        let index = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX);
+        let mut last = LastFrame(None);
+        scan(self.bytes(), index(unusual)..index(end), &mut last);
+        last.0.filter(|(_, is_broken)| *is_broken).map_or(end, |(offset, _)| offset)
+    }
+
     fn salvage(&mut self) -> Result<()> {
         let end = self.bytes().len() as u64;
-        let mut from = self.survey.stop.at as u64;
+        let mut from = self.end_of_whole_commands();
         let survey = self.survey;
+        let last = survey.intact_ranges().len().saturating_sub(1);
         // Ranges without MULTI and EXEC belong to an open transaction if an EXEC follows them.
         let mut undecided: Vec<Range<u64>> = Vec::new();
-        for IntactRange { range, before_first_select, transactions, .. } in survey.intact_ranges() {
+        for (number, intact) in survey.intact_ranges().iter().enumerate() {
+            let IntactRange { range, before_first_select, transactions, unusual, .. } = intact;
             let before_first_select = *before_first_select;
+            let is_before_damage = number < last || range.end < end;
+            let whole = match is_before_damage {
+                true => self.before_damage(range.end, *unusual, transactions.has_marks()),
+                false => range.end,
+            };
             let uncertain = match (self.databases, transactions.leading_exec_end()) {
                 ([] | [_], _) => 0,
                 (_, None) => before_first_select,
@@ -322,14 +357,14 @@ impl PartPlanner<'_> {
             } else if transactions.has_marks() {
                 undecided.clear();
             } else {
-                undecided.push(range.clone());
+                undecided.push(range.start..whole);
             }
             self.dangling(transactions);
             self.open(transactions.open(), range.end)?;
-            from = range.end;
+            from = whole;
         }
         let torn = self.survey.stop.fault.as_ref().is_some_and(Fault::is_short)
-            && from == self.survey.stop.at as u64;
+            && survey.intact_ranges().is_empty();
         self.drop(from..end, if torn { DropReason::TornEnd } else { DropReason::Damage }, 0);
         Ok(())
     }
@@ -398,6 +433,24 @@ impl PartPlanner<'_> {
             keep.push(from..end);
         }
         PartPlan { stays: true, keep, dropped }
+    }
+}
+
+/// The last command of a range, and whether a line end after one of its values is wrong.
+struct LastFrame(Option<(u64, bool)>);
+
+impl Sink for LastFrame {
+    fn command(&mut self, frame: Frame<'_>) {
+        let bytes = frame.bytes();
+        let end_of = |arg: &[u8]| arg.as_ptr_range().end as usize - bytes.as_ptr() as usize;
+        let is_broken =
+            |arg: &[u8]| !bytes.get(end_of(arg)..).unwrap_or_default().starts_with(b"\r\n");
+        let is_broken = frame.argc() > 1 && !frame.is_canonical() && frame.args().any(is_broken);
+        self.0 = Some((frame.offset(), is_broken));
+    }
+
+    fn annotation(&mut self, _: u64, _: &[u8]) {
+        self.0 = None;
     }
 }
 

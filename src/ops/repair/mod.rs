@@ -7,11 +7,13 @@
 
 pub mod apply;
 mod conflict;
+mod converted_rdb;
 mod databases;
 pub mod decide;
 pub(crate) mod joined;
 mod line_ends;
 mod options;
+mod pairing;
 pub mod plan;
 pub(crate) mod rdb;
 pub mod refusal;

@@ -36,6 +36,9 @@ pub struct RepairOptions {
     pub keep_last_duplicate: bool,
     /// The log to keep of several ones in one file, from 1; without it, nothing is chosen.
     pub joined: Option<u32>,
+    /// The file name of the base that a set without a manifest begins with; without it, the numbers in the names and the
+    /// content of the files tell which it is.
+    pub base: Option<String>,
     /// The version to take of lines that git left two versions of; without it, none is chosen.
     pub conflicts: Option<Side>,
     /// The line ends of values of which the lengths do not tell which were CR LF; without it, nothing is assumed.

@@ -5,11 +5,13 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::conflict::without_conflicts;
+use super::converted_rdb::without_conversion;
 use super::databases::in_use;
 use super::decide::{Decision, DropReason, Dropped, decide};
 use super::joined::{JoinedChoice, choose};
 use super::line_ends::line_ends_undecided;
 use super::options::RepairOptions;
+use super::pairing::choose_pairing;
 use super::rdb::{RdbRepair, repair_rdb};
 use super::refusal::{Refusal, kept_commands, refusal};
 use super::replayed::{Replayed, replay_retained};
@@ -27,9 +29,10 @@ use crate::disk::Mapping;
 use crate::input::conversion::restored;
 use crate::input::left_set::{MissingPart, SetProposal};
 use crate::input::overwrite::inputs;
-use crate::input::whole_set::open_set;
-use crate::input::wrap::{Unwrapped, open_wrapped};
+use crate::input::whole_set::open_set_by;
+use crate::input::wrap::{Unwrapped, open_wrapped, unwrap_part};
 use crate::input::{Input, OpenedLog};
+use crate::rdb::is_rdb;
 use crate::replay::leave_out;
 
 /// What a repair retains and removes. It does not depend on the destination of the result.
@@ -49,6 +52,9 @@ pub struct RepairPlan {
     pub lost_commands: u64,
     /// Whether more commands or keys may have been in the removed bytes, because these cannot be read.
     pub(crate) lost_more: bool,
+    /// Whether commands around damage are retained: an append-only file has no checksum, so that a wrong byte inside a
+    /// value is not found.
+    pub(crate) values_unchecked: bool,
     /// The retained ranges of each part, in load order.
     pub retained: Vec<RetainedRanges>,
     /// All removed ranges, in load order.
@@ -116,36 +122,73 @@ pub fn plan(
             .help("use --output NEW to write the repaired log"));
     }
     options.output.check(options.force, &inputs(&log))?;
-    match plan_of(&mut log, unwrapped.as_ref(), proposal, options, progress) {
+    match plan_of(&mut log, &unwrapped, proposal, options, progress) {
         Ok((plan, start)) => Ok(PlannedRepair { log, plan, start }),
         Err(error) => log.name_archive(Err(error)),
     }
 }
 
-/// Opens the log at `path`: a compressed file decompressed, and a broken set by a proposed manifest.
+/// The parts that were decompressed, by their index.
+type UnwrappedParts = Vec<(usize, Unwrapped)>;
+
+/// Opens the log at `path`: compressed files decompressed, and a broken set by a proposed manifest.
 fn open(
     path: &Path,
     options: &RepairOptions,
     progress: &dyn Progress,
-) -> Result<(OpenedLog, Option<Unwrapped>, Option<SetProposal>)> {
-    let Some((log, unwrapped)) = open_wrapped(path, progress)? else {
-        let (log, proposal) = open_set(path, !options.is_limited(), progress)?;
-        return Ok((log, None, proposal));
-    };
-    if let Some(error) = unwrapped.broken(path).filter(|_| !options.salvage) {
-        let args = ["repair", &path_arg(path), "--salvage", "--dry-run"];
-        let why = "Preview the repair that keeps what is before that";
-        return Err(error
-            .help("copy the file again if there is another one")
-            .step(NextStep::alternative(why, [Action::aofkit(args)])));
+) -> Result<(OpenedLog, UnwrappedParts, Option<SetProposal>)> {
+    if let Some((log, unwrapped)) = open_wrapped(path, progress)? {
+        refuse_broken_data(path, path, &unwrapped, options)?;
+        let log = Input::Log(Box::new(log)).into_log(progress)?;
+        return Ok((log, vec![(0, unwrapped)], None));
     }
-    Ok((Input::Log(Box::new(log)).into_log(progress)?, Some(unwrapped), None))
+    let choose = |pairings| choose_pairing(path, pairings, options, progress);
+    let (mut log, proposal) = open_set_by(path, !options.is_limited(), &choose, progress)?;
+    match unwrap_parts(&mut log, path, options, progress) {
+        Ok(unwrapped) => Ok((log, unwrapped, proposal)),
+        Err(error) => log.name_archive(Err(error)),
+    }
+}
+
+/// Decompresses the parts of a set that are compressed as a whole.
+fn unwrap_parts(
+    log: &mut Log,
+    path: &Path,
+    options: &RepairOptions,
+    progress: &dyn Progress,
+) -> Result<UnwrappedParts> {
+    let mut all = Vec::new();
+    if log.manifest.is_none() {
+        return Ok(all);
+    }
+    for (index, part) in log.parts.iter_mut().enumerate() {
+        let Some((mapping, unwrapped)) = unwrap_part(part, progress)? else { continue };
+        refuse_broken_data(path, &part.path, &unwrapped, options)?;
+        part.mapping = mapping;
+        all.push((index, unwrapped));
+    }
+    Ok(all)
+}
+
+/// Refuses a compressed file of which only the beginning can be decompressed, unless damage is to be skipped.
+fn refuse_broken_data(
+    path: &Path,
+    file: &Path,
+    unwrapped: &Unwrapped,
+    options: &RepairOptions,
+) -> Result<()> {
+    let Some(error) = unwrapped.broken(file).filter(|_| !options.salvage) else { return Ok(()) };
+    let args = ["repair", &path_arg(path), "--salvage", "--dry-run"];
+    let why = "Preview the repair that keeps what is before that";
+    Err(error
+        .help("copy the file again if there is another one")
+        .step(NextStep::alternative(why, [Action::aofkit(args)])))
 }
 
 /// Plans the repair of a log that was opened.
 fn plan_of(
     log: &mut OpenedLog,
-    unwrapped: Option<&Unwrapped>,
+    unwrapped: &UnwrappedParts,
     proposal: Option<SetProposal>,
     options: &RepairOptions,
     progress: &dyn Progress,
@@ -154,10 +197,21 @@ fn plan_of(
     let mut surveys = surveys(log, progress)?;
     let chosen = choose(&log.path, &surveys, options)?;
     let mut joined = None;
-    if let Some((mapping, choice)) = chosen {
+    if let Some((index, mapping, choice)) = chosen {
         drop(surveys);
-        log.parts[0].mapping = mapping;
+        log.parts[index].mapping = mapping;
         joined = Some(choice);
+        surveys = self::surveys(log, progress)?;
+    }
+    let mut restored: Vec<RestoredPart> = Vec::new();
+    for (index, unwrapped) in unwrapped {
+        let part = log.parts[*index].name.clone();
+        restored.push(RestoredPart { part, undone: unwrapped.undone() });
+    }
+    let converted = without_conversion(&log.path, &surveys, options, progress)?;
+    if !converted.is_empty() {
+        drop(surveys);
+        restored.extend(replace_parts(log, converted));
         surveys = self::surveys(log, progress)?;
     }
     let repaired = repair_rdbs(&surveys, options, progress)?;
@@ -171,19 +225,10 @@ fn plan_of(
         progress.phase("read", log.bytes());
         surveys = self::surveys(log, progress)?;
     }
-    let mut restored: Vec<RestoredPart> = Vec::new();
-    if let Some(unwrapped) = unwrapped {
-        let part = log.parts[0].name.clone();
-        restored.push(RestoredPart { part, undone: unwrapped.undone() });
-    }
     let chosen = without_conflicts(&log.path, &surveys, options)?;
     if !chosen.is_empty() {
         drop(surveys);
-        for (index, mapping, undone) in chosen {
-            let part = &mut log.parts[index];
-            part.mapping = mapping;
-            restored.push(RestoredPart { part: part.name.clone(), undone });
-        }
+        restored.extend(replace_parts(log, chosen));
         surveys = self::surveys(log, progress)?;
     }
     let (mappings, of_parts) = restored_parts(&log.path, &surveys, options)?;
@@ -205,7 +250,7 @@ fn plan_of(
     let decision = decide(log, &surveys, options)?;
     let changed = Changed { rdb, restored, joined };
     let mut plan = RepairPlan::new(log, &surveys, &decision, changed, options.salvage);
-    plan.lost_more |= unwrapped.is_some_and(|unwrapped| unwrapped.fault.is_some());
+    plan.lost_more |= unwrapped.iter().any(|(_, unwrapped)| unwrapped.fault.is_some());
     plan.add_set(log, &surveys, proposal, options);
     let is_preview = options.output == Output::DryRun || plan.set.is_some();
     let is_replayed = options.drop_failing || is_preview && !options.no_replay;
@@ -230,6 +275,16 @@ fn plan_of(
         plan.check_limits(options, &log.path)?;
     }
     Ok((plan, start))
+}
+
+/// Replaces the bytes of parts by what they were before a change, and returns the changes.
+fn replace_parts(log: &mut Log, changed: Vec<(usize, Mapping, Undone)>) -> Vec<RestoredPart> {
+    let replace = |(index, mapping, undone): (usize, Mapping, Undone)| {
+        let part = &mut log.parts[index];
+        part.mapping = mapping;
+        RestoredPart { part: part.name.clone(), undone }
+    };
+    changed.into_iter().map(replace).collect()
 }
 
 pub(super) fn surveys<'l>(log: &'l Log, progress: &dyn Progress) -> Result<Vec<Survey<'l>>> {
@@ -275,6 +330,13 @@ fn restored_parts(
             return Err(line_ends_undecided(path, survey, undecided, options));
         }
         if let Some((mapping, undone)) = found.log {
+            let is_wide = undone.iter().any(|undone| undone.change == Change::Utf16);
+            if is_wide && is_rdb(mapping.bytes()) {
+                let what = "this RDB was saved as UTF-16, as by > of PowerShell: which bytes it had is lost";
+                return Err(Error::new(ErrorKind::Refused, what).at(&survey.part.path).help(
+                    "copy the file again as it is, without a program that reads it as text; nothing was written",
+                ));
+            }
             mappings.push((index, mapping));
             let part = &survey.part.name;
             all.extend(
@@ -331,6 +393,7 @@ impl RepairPlan {
             lost_more: decision.dropped().any(|dropped| dropped.uncounted)
                 || rdb.iter().any(RdbRepair::lost_more)
                 || left_out().any(|log| log.rdb_keys != Some(0)),
+            values_unchecked: decision.dropped().any(Dropped::is_around_kept_values),
             retained: decision.kept(),
             dropped: decision.dropped().map(|dropped| in_input(dropped, &rdb)).collect(),
             parts_removed: (log.parts.iter().zip(&decision.parts))

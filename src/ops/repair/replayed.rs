@@ -17,6 +17,7 @@ use crate::base::progress::Progress;
 use crate::base::units::Count;
 use crate::command::{CommandId, Position};
 use crate::keyspace::Keyspace;
+use crate::keyspace::fingerprint::{Detail, Fingerprint};
 use crate::replay::pair::each_window;
 use crate::replay::{
     CutList, Observed, Observer, Outcome, ReplayOptions, RouteOptions, ShardObserver,
@@ -59,10 +60,34 @@ pub(super) struct Deletions {
 /// The fewest deletions that say something.
 const FEW_DELETIONS: u64 = 10;
 
+/// What a deletion that misses its key weighs, compared with one that finds it: so many of them do not agree with files
+/// that belong together.
+const MISSED_WEIGHT: u64 = 9;
+
 impl Deletions {
     fn join(&mut self, other: Deletions) {
         self.found += other.found;
         self.missed += other.missed;
+    }
+
+    /// Returns whether they are enough to say something.
+    pub(super) fn are_enough(self) -> bool {
+        self.found + self.missed >= FEW_DELETIONS
+    }
+
+    /// Returns whether they agree with parts that belong together.
+    pub(super) fn agrees(self) -> bool {
+        self.are_enough() && self.missed * MISSED_WEIGHT <= self.found
+    }
+
+    /// Returns how much they say for parts that belong together.
+    pub(super) fn weight(self) -> u64 {
+        self.found.saturating_sub(self.missed.saturating_mul(MISSED_WEIGHT))
+    }
+
+    /// Returns them as a phrase: `20 of 20`.
+    pub(super) fn shown(self) -> String {
+        format!("{} of {}", Count(self.found), Count(self.found + self.missed))
     }
 
     /// Returns what they say about parts that were put together; `None` if they are too few.
@@ -71,7 +96,7 @@ impl Deletions {
         if all < FEW_DELETIONS {
             return None;
         }
-        let agrees = if self.missed * 10 <= all { "agrees" } else { "does not agree" };
+        let agrees = if self.agrees() { "agrees" } else { "does not agree" };
         Some(format!(
             "their content {agrees} with that: {} of {} deletions of a key find it, and a server logs only such",
             Count(self.found),
@@ -239,6 +264,69 @@ fn try_replay(
         deletions,
     };
     Ok((replayed, failing))
+}
+
+/// Replays what is retained of files that may belong together, and returns whether the deletions of keys find them, and a
+/// fingerprint of the data set; `None` if they cannot be replayed.
+///
+/// # Errors
+///
+/// When the caller cancels, or the log changes while it is read.
+pub(super) fn judge(
+    retained: &[RetainedRanges],
+    log: &Log,
+    options: &RepairOptions,
+    progress: &dyn Progress,
+) -> Result<Option<(Deletions, Fingerprint)>> {
+    let judged = (|| {
+        let cut = cut_of(retained, log);
+        let route_options = RouteOptions { cut, empty_rdb: true, ..RouteOptions::default() };
+        let routing = route(log, &route_options, progress)?;
+        let server = options.servers.first().copied();
+        let replay_options = ReplayOptions { server, ..ReplayOptions::default() };
+        let (mut deletions, mut fingerprint) = (Deletions::default(), Fingerprint::default());
+        each_window(&routing, "compare pairings", progress, |routed| {
+            let take = |_, (of_shard, part): (Deletions, Fingerprint)| {
+                deletions.join(of_shard);
+                fingerprint.join(&part);
+                Ok(())
+            };
+            replay_watched(routed, &replay_options, progress, &Judge, take)
+        })?;
+        Ok((deletions, fingerprint))
+    })();
+    match judged {
+        Ok(found) => Ok(Some(found)),
+        Err(error)
+            if matches!(Error::kind(&error), ErrorKind::Interrupted | ErrorKind::Changed) =>
+        {
+            Err(error)
+        }
+        Err(_) => Ok(None),
+    }
+}
+
+/// Judges a pairing.
+struct Judge;
+
+impl ShardObserver for Judge {
+    type Observer<'a> = OfShard;
+    type Made = (Deletions, Fingerprint);
+
+    fn begin<'a>(&self, _: usize, _: &Keyspace<'a>) -> OfShard {
+        OfShard::default()
+    }
+
+    fn finish<'a>(
+        &self,
+        _: usize,
+        observer: OfShard,
+        keyspace: &mut Keyspace<'a>,
+    ) -> Result<Self::Made> {
+        let mut fingerprint = Fingerprint::default();
+        fingerprint.add_all(keyspace, Detail::Commands);
+        Ok((observer.deletions, fingerprint))
+    }
 }
 
 /// Finds the commands that fail.

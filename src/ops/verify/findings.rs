@@ -15,7 +15,7 @@ use crate::analysis::foreign_log::foreign_log;
 use crate::analysis::joined::{self, joined_logs};
 use crate::analysis::rdb_error::{Correction, find_correction, has_sound_structure};
 use crate::analysis::survey::{NEWER_RDB, Preamble, Survey};
-use crate::aof::conversion::conflicts;
+use crate::aof::conversion::{Change, conflicts};
 use crate::aof::log::PartRole;
 use crate::aof::recognise::LooksLike;
 use crate::base::escape::Shown;
@@ -25,6 +25,7 @@ use crate::base::server::{DEFAULT_DATABASES, KNOWN};
 use crate::base::units::{Bytes, Count, counted};
 use crate::command::tally::Occurrence;
 use crate::command::{CommandId, Role};
+use crate::input::conversion::restored_rdb;
 use crate::rdb::deep::DeepFault;
 use crate::rdb::load_check::LoadCheck;
 use crate::rdb::{self, DamageKind, Uncheckable};
@@ -173,7 +174,8 @@ fn preamble(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
     if let Some(correction) = find_correction(survey, &Silent).unwrap_or_default() {
         findings.push(wrong_byte(survey, correction));
     } else if let Some(Preamble::Broken(damage)) = &survey.preamble {
-        findings.push(broken_rdb(damage).at(survey, damage.offset));
+        let finding = converted_rdb(survey, damage).unwrap_or_else(|| broken_rdb(damage));
+        findings.push(finding.at(survey, damage.offset));
     }
     for fault in survey.deep_faults() {
         let finding = deep_check(fault).at(survey, fault.offset);
@@ -233,6 +235,26 @@ fn wrong_byte(survey: &Survey<'_>, correction: Correction) -> Finding {
     };
     let finding = Finding::new(Level::Error, BROKEN_RDB, message).at(survey, offset).help(help);
     Finding { correction: Some(Box::new(correction)), ..finding }
+}
+
+/// Reports an RDB whose line ends were converted; `None` if they were not.
+fn converted_rdb(survey: &Survey<'_>, damage: &rdb::Damage) -> Option<Finding> {
+    // If the file cannot be read once more, the damage is reported as it is.
+    let restored = restored_rdb(survey.part, damage.before.len, &Silent).ok()??;
+    let places = counted(restored.undone.places, "place");
+    let what = match restored.undone.change {
+        Change::RdbCrAdded => format!("CR was put before LF, in {places}"),
+        _ => format!("CR LF became LF, in {places}"),
+    };
+    let message = format!(
+        "the RDB is broken: its line ends were converted, as by git, FTP in text mode, unix2dos or dos2unix: {what}: {damage}"
+    );
+    let help = if restored.proved {
+        "the checksum proves what it was; no server loads it as it is; `aofkit repair` undoes it"
+    } else {
+        "no server loads it, and the checksum does not prove what it was: copy it again without a conversion; `aofkit repair PATH --salvage --dry-run` previews the repair that keeps the keys that can be read"
+    };
+    Some(Finding::new(Level::Error, BROKEN_RDB, message).help(help))
 }
 
 fn broken_rdb(damage: &rdb::Damage) -> Finding {
@@ -327,7 +349,7 @@ fn structure(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
     if let Some(first) = conflicts.first() {
         let found = counted(conflicts.len() as u64, "conflict");
         let what = format!("git left conflict markers in the log: {found}");
-        let help = "no server reads them; `aofkit repair FILE --assume ours --output NEW` keeps the first version, --assume theirs the last, and --assume both both";
+        let help = "no server reads them; `aofkit repair PATH --assume ours --output NEW` keeps the first version, --assume theirs the last, and --assume both both";
         let finding = Finding::new(Level::Error, CONFLICT_MARKERS, what);
         let finding = finding.at(survey, first.range.start as u64).help(help);
         let count = conflicts.len() as u64;
@@ -336,7 +358,7 @@ fn structure(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
     }
     let logs = joined_logs(survey);
     if let Some(second) = logs.get(1) {
-        let help = "no server reads more than the first; `aofkit repair FILE --joined 1 --output NEW` writes that, --joined 2 the second, and `aofkit merge` joins their keys";
+        let help = "no server reads more than the first; `aofkit repair PATH --joined 1 --output NEW` writes that, --joined 2 the second, and `aofkit merge` joins their keys";
         let finding = Finding::new(Level::Error, SECOND_RDB, joined::describe(&logs));
         let finding = finding.at(survey, second.offset).help(help);
         findings.push(Finding { damage: Some(Box::new(damage)), ..finding });
