@@ -95,6 +95,9 @@ pub(crate) struct RestoredRdb {
 /// The fewest bytes that are read more with other line ends than without, if the checksum does not prove them.
 const MORE_BYTES: usize = 64;
 
+/// The number of LF that each follow a CR only if a tool put it there.
+const MANY_LINE_ENDS: usize = 8;
+
 /// Returns `part` with the RDB that it begins with as it was before a tool converted its line ends; `None` if they are not
 /// the reason why it can be read no further than to byte `read`.
 ///
@@ -123,8 +126,10 @@ pub(crate) fn restored_rdb(
         Conversion::CrAdded => (lf, lf.saturating_sub(found.crlf.len())),
     };
     let end = found.end.saturating_add(added);
+    // Most files have no CR LF because there is none, and CR in the right places makes records of other bytes, too.
     let reads_more = end > usize::try_from(read).unwrap_or(usize::MAX).saturating_add(MORE_BYTES);
-    if places == 0 || !found.proved && !reads_more {
+    let is_certain = conversion == Conversion::CrAdded && lf >= MANY_LINE_ENDS && reads_more;
+    if places == 0 || !(found.proved || found.whole || is_certain) {
         return Ok(None);
     }
     let restored = mapped(part, |out| write_original(text, &found, bytes, end, conversion, out))?;

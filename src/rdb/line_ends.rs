@@ -54,8 +54,8 @@ pub(crate) struct OriginalLineEnds {
     pub(crate) end: usize,
     /// Whether the checksum proves it. Otherwise the places are those with which most can be read.
     pub(crate) proved: bool,
-    /// The number of records that are read with these places, and not without.
-    pub(crate) gained: u64,
+    /// Whether all records are read with these places, up to the end.
+    pub(crate) whole: bool,
 }
 
 impl OriginalLineEnds {
@@ -80,7 +80,7 @@ impl OriginalLineEnds {
 }
 
 /// The number of attempts to read a record with CR in other places.
-const ATTEMPTS: u64 = 40_000;
+const ATTEMPTS: u64 = 4000;
 
 /// The number of RDBs whose checksum is computed, and the number of bytes in all.
 const CHECKSUMS: u64 = 4096;
@@ -90,10 +90,13 @@ const CHECKSUM_BYTES: u64 = 1 << 30;
 const RECORDS_BACK: usize = 8;
 
 /// The number of LF of a record of which some get a CR and others do not.
-const MIXED_LINE_ENDS: usize = 48;
+const MIXED_LINE_ENDS: usize = 16;
 
 /// The number of bytes after the last CR that are read first of a record.
 const WINDOW_BYTES: usize = 4096;
+
+/// The number of bytes that are copied to read records, in all.
+const COPIED_BYTES: u64 = 256 << 20;
 
 /// Finds the places at which LF was CR LF in `text`, which begins with an RDB without CR before LF.
 ///
@@ -113,9 +116,8 @@ pub(crate) fn find_line_ends(
         choices: Vec::new(),
         attempts: 0,
         checksums: 0,
+        copied: 0,
         best: None,
-        records: 0,
-        first_failure: None,
     }
     .run(progress)
 }
@@ -130,12 +132,9 @@ struct Search<'t> {
     choices: Vec<Choice>,
     attempts: u64,
     checksums: u64,
+    copied: u64,
     /// The places with which most can be read.
     best: Option<OriginalLineEnds>,
-    /// The number of records that are read at the moment.
-    records: u64,
-    /// The number of records that are read without any CR.
-    first_failure: Option<u64>,
 }
 
 /// A record with LF in it.
@@ -143,7 +142,6 @@ struct Choice {
     at: usize,
     /// The number of places before it.
     places: usize,
-    records: u64,
     /// The LF from the record on.
     lf: Vec<usize>,
     /// Which of them have a CR: those from the first number to the second, or all others.
@@ -203,7 +201,7 @@ impl Search<'_> {
         // The CR before an LF at the beginning of the next record is of this one.
         let bytes = self.text.get(at..(end + 1).min(self.text.len())).unwrap_or_default();
         if fails || memchr::memchr(b'\n', bytes).is_some() {
-            self.choices.push(Choice::new(at, self.crlf.len(), self.records, self.text, end));
+            self.choices.push(Choice::new(at, self.crlf.len(), self.text, end));
             if self.choices.len() > 4 * RECORDS_BACK + 1024 {
                 // A mixture of line ends is tried again when the checksum is wrong; all else is far back.
                 let far = self.choices.len() - RECORDS_BACK;
@@ -214,7 +212,6 @@ impl Search<'_> {
                 });
             }
         }
-        self.records += 1;
         read
     }
 
@@ -238,7 +235,6 @@ impl Search<'_> {
                 self.crlf.truncate(choice.places);
                 let Read::Record(end, used) = self.read(choice.at, &places) else { continue };
                 self.crlf.extend(places.iter().take(used));
-                self.records = choice.records + 1;
                 self.choices.push(choice);
                 return Some(end);
             }
@@ -248,6 +244,7 @@ impl Search<'_> {
 
     fn is_given_up(&self) -> bool {
         self.attempts > ATTEMPTS
+            || self.copied > COPIED_BYTES
             || self.checksums > CHECKSUMS
             || self.checksums.saturating_mul(self.text.len() as u64) > CHECKSUM_BYTES
     }
@@ -262,7 +259,7 @@ impl Search<'_> {
             ) {
                 Ok(Some(end)) => Read::Record(at + end, 0),
                 Ok(None) => Read::End(at + 1),
-                Err(offset) => Read::Fails((at + offset).min(self.text.len())),
+                Err((offset, _)) => Read::Fails((at + offset).min(self.text.len())),
             };
         }
         let last = places.last().copied().unwrap_or(at);
@@ -270,6 +267,7 @@ impl Search<'_> {
         loop {
             let end = at.saturating_add(window).min(self.text.len());
             let bytes = with_cr(self.text, at, end, places);
+            self.copied += bytes.len() as u64;
             let read = record(&bytes, self.header, &mut self.tools);
             // The offset in the text, and the number of CR before it.
             let in_text = |offset: usize| {
@@ -283,11 +281,11 @@ impl Search<'_> {
                     Read::Record(end, used)
                 }
                 Ok(None) => Read::End(at + 1),
-                Err(_) if end < self.text.len() && window < (64 << 20) => {
+                Err((_, true)) if end < self.text.len() && self.copied < COPIED_BYTES => {
                     window = window.saturating_mul(16);
                     continue;
                 }
-                Err(offset) => Read::Fails(in_text(offset).0),
+                Err((offset, _)) => Read::Fails(in_text(offset).0),
             };
         }
     }
@@ -301,8 +299,7 @@ impl Search<'_> {
         let near = self.text.get(end..(end + 8).min(self.text.len())).unwrap_or_default();
         let lf: Vec<usize> = memchr::memchr_iter(b'\n', near).map(|at| end + at).collect();
         let mut sum = Sum::default();
-        let content =
-            OriginalLineEnds { crlf: self.crlf.clone(), end, proved: false, gained: self.records };
+        let content = OriginalLineEnds { crlf: self.crlf.clone(), end, proved: false, whole: true };
         let Ok(()) = content.pieces(self.text, |piece| {
             sum.add(piece);
             Ok::<(), std::convert::Infallible>(())
@@ -326,35 +323,34 @@ impl Search<'_> {
                     crlf,
                     end: end + 8 - inserted,
                     proved: true,
-                    gained: self.records,
+                    whole: true,
                 });
             }
         }
-        self.note_best((end + 8).min(self.text.len()));
+        if self.best.as_ref().is_none_or(|best| !best.whole) {
+            let end = (end + 8).min(self.text.len());
+            self.best = Some(OriginalLineEnds { end, ..content });
+        }
         None
     }
 
     /// Notes how far can be read with the places of the moment.
     fn note_best(&mut self, end: usize) {
-        let without = *self.first_failure.get_or_insert(self.records);
-        let is_better = self.best.as_ref().is_none_or(|best| end > best.end);
-        if is_better {
-            let gained =
-                if self.crlf.is_empty() { 0 } else { self.records.saturating_sub(without) };
-            self.best =
-                Some(OriginalLineEnds { crlf: self.crlf.clone(), end, proved: false, gained });
+        if self.best.as_ref().is_none_or(|best| !best.whole && end > best.end) {
+            let crlf = self.crlf.clone();
+            self.best = Some(OriginalLineEnds { crlf, end, proved: false, whole: false });
         }
     }
 }
 
 impl Choice {
     /// A record that was read, or could not be read, up to `end`.
-    fn new(at: usize, places: usize, records: u64, text: &[u8], end: usize) -> Choice {
+    fn new(at: usize, places: usize, text: &[u8], end: usize) -> Choice {
         let reach = end.saturating_add(WINDOW_BYTES).min(text.len());
         let is_lone = |lf: &usize| lf.checked_sub(1).and_then(|it| text.get(it)) != Some(&b'\r');
         let found = memchr::memchr_iter(b'\n', text.get(at..reach).unwrap_or_default());
         let lf: Vec<usize> = found.map(|offset| at + offset).filter(is_lone).collect();
-        Choice { at, places, records, lf, patterns: Vec::new(), tried: 0 }
+        Choice { at, places, lf, patterns: Vec::new(), tried: 0 }
     }
 
     /// Returns whether CR is before some LF of it, and not before others, or may be.
@@ -420,8 +416,8 @@ fn with_cr(text: &[u8], from: usize, to: usize, places: &[usize]) -> Vec<u8> {
 ///
 /// # Errors
 ///
-/// The offset at which it cannot be read.
-fn record(bytes: &[u8], header: Header, tools: &mut Tools) -> Result<Option<usize>, usize> {
+/// The offset at which it cannot be read, and whether the bytes end there.
+fn record(bytes: &[u8], header: Header, tools: &mut Tools) -> Result<Option<usize>, (usize, bool)> {
     let mut visitor = Strict;
     let mut driver = Driver::new(bytes, &mut visitor, tools);
     driver.go_to(header, 0, 0);
@@ -429,13 +425,13 @@ fn record(bytes: &[u8], header: Header, tools: &mut Tools) -> Result<Option<usiz
     while driver.whole == 0 {
         match driver.step() {
             Ok(Step::Again) if prefixes < 8 => prefixes += 1,
-            Ok(Step::Again) => return Err(driver.reader.cursor.pos()),
             // The end is a record of its own.
             Ok(Step::End) if driver.reader.cursor.pos() == 1 => return Ok(None),
-            Ok(Step::End) => return Err(driver.reader.cursor.pos()),
+            Ok(_) => return Err((driver.reader.cursor.pos(), false)),
             Err(fault) => {
                 let offset = usize::try_from(fault.0.offset).unwrap_or(usize::MAX);
-                return Err(offset.min(bytes.len()).max(driver.reader.cursor.pos()));
+                let offset = offset.min(bytes.len()).max(driver.reader.cursor.pos());
+                return Err((offset, fault.0.kind.is_short()));
             }
         }
     }

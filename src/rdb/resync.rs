@@ -4,11 +4,13 @@
 //! one before it ends. If the value of a key is broken and its length is known, the next record begins after it.
 //! Otherwise the most likely sequence of records is searched (see [`chain`](super::chain)). What was invented by that
 //! would be the first keys after the damage; they are reported as doubtful, and so are the last keys before damage
-//! that breaks the format, because damage may be noticed late.
+//! that breaks the format, because damage may be noticed late. Since version 12, a field of a hash without an expiry has the
+//! same bytes as a string has with its name, so that strings after damage are doubtful until one has a name like those of
+//! certain keys, or what no field has.
 //!
 //! Records are not changed: the result is a list of byte ranges of the input.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::io::{self, Write};
 use std::ops::Range;
 
@@ -19,8 +21,8 @@ use super::checksum::Sum;
 use super::damage::Damage;
 use super::deep::NotedFaults;
 use super::driver::{Driver, Step};
-use super::format::opcode;
-use super::header::{HEADER_BYTES, Header};
+use super::format::{Layout, opcode};
+use super::header::{HEADER_BYTES, Header, Magic};
 use super::name_model::NameModel;
 use super::probe::{end_of_rdb, length_without_checks, name_at};
 use super::reader::Tools;
@@ -121,6 +123,9 @@ const DOUBTFUL_KEYS: usize = 3;
 
 /// The number of keys before damage that may have been read from other bytes than records.
 const RECENT_KEYS: usize = 16;
+
+/// The number of shapes of names that are remembered.
+const SHAPES: usize = 4096;
 
 /// How far back in bytes a length that was damaged may have led into other records.
 const LOOK_BACK_BYTES: u64 = 64 << 20;
@@ -272,6 +277,8 @@ struct Current {
 struct Seen {
     name: Option<Vec<u8>>,
     is_empty: bool,
+    /// Whether its bytes can be those of a field of a hash.
+    is_like_a_field: bool,
     declared: u64,
     selected: bool,
 }
@@ -297,6 +304,10 @@ impl<'a> Visitor<'a> for Current {
 
     fn key(&mut self, key: &Key<'a>) -> Want {
         self.seen.name = Some(key.name.to_vec());
+        self.seen.is_like_a_field = key.format.layout == Layout::String
+            && key.expires_ms.is_none()
+            && key.idle_s.is_none()
+            && key.freq.is_none();
         Want::Value
     }
 
@@ -325,6 +336,10 @@ struct Salvager<'a, 'w> {
     recent: VecDeque<Retained>,
     /// The number of keys to come that are doubtful.
     doubtful_next: usize,
+    /// Whether the strings to come may be fields of a damaged hash.
+    may_be_fields: bool,
+    /// What the names of certain keys look like.
+    shapes: HashSet<Vec<u8>>,
     /// Where the bytes of the RDB end at the latest, once damage was found.
     limit: Option<usize>,
     /// The keys since a database may have been lost.
@@ -354,6 +369,8 @@ impl<'a, 'w> Salvager<'a, 'w> {
             names: NameModel::new(),
             recent: VecDeque::new(),
             doubtful_next: 0,
+            may_be_fields: false,
+            shapes: HashSet::new(),
             limit: None,
             since_lost_db: None,
             databases: 0,
@@ -372,6 +389,9 @@ impl<'a, 'w> Salvager<'a, 'w> {
     /// Retains a record that was read whole.
     fn keep(&mut self, record: Range<usize>, db: u64, seen: Seen) {
         let range = record.start as u64..record.end as u64;
+        if let Some(name) = &seen.name {
+            self.compare_with_fields(name, seen.is_like_a_field);
+        }
         if let Some(name) = seen.name.as_ref().filter(|_| seen.is_empty) {
             // Loaders leave it out.
             self.mark(&record, db, name);
@@ -409,9 +429,19 @@ impl<'a, 'w> Salvager<'a, 'w> {
         }
     }
 
+    /// Decides whether a key may be a field of a damaged hash, and remembers what the names of others look like.
+    fn compare_with_fields(&mut self, name: &[u8], is_like_a_field: bool) {
+        if self.may_be_fields {
+            self.may_be_fields = is_like_a_field && !self.shapes.contains(&shape(name));
+        }
+        if !self.may_be_fields && self.doubtful_next == 0 && self.shapes.len() < SHAPES {
+            self.shapes.insert(shape(name));
+        }
+    }
+
     fn mark(&mut self, record: &Range<usize>, db: u64, name: &[u8]) {
-        if self.doubtful_next > 0 {
-            self.doubtful_next -= 1;
+        if self.doubtful_next > 0 || self.may_be_fields {
+            self.doubtful_next = self.doubtful_next.saturating_sub(1);
             let offset = record.start as u64;
             self.out.doubtful.push(Doubtful { offset, db, key: name.to_vec() });
         }
@@ -463,6 +493,7 @@ impl<'a, 'w> Salvager<'a, 'w> {
                 self.mark_recent();
                 self.drop(from..to, GoneReason::Damage, found, db, name);
                 self.doubtful_next = DOUBTFUL_KEYS;
+                self.may_be_fields = has_string_like_fields(self.header);
                 self.recent.clear();
                 self.since_lost_db.get_or_insert(0);
                 to
@@ -615,6 +646,24 @@ impl<'a, 'w> Salvager<'a, 'w> {
         self.out.doubtful.sort_by_key(|doubtful| doubtful.offset);
         self.out
     }
+}
+
+/// Returns whether a field of a hash without an expiry has the bytes of a string: its expiry is a length of 0, which is the
+/// type of a string as well.
+fn has_string_like_fields(header: Header) -> bool {
+    header.magic == Magic::Redis && header.version >= 12
+}
+
+/// Returns a name with each number in it as one sign.
+fn shape(name: &[u8]) -> Vec<u8> {
+    let mut shape: Vec<u8> = Vec::with_capacity(name.len());
+    for &byte in name {
+        let sign = if byte.is_ascii_digit() { b'0' } else { byte };
+        if sign != b'0' || shape.last() != Some(&b'0') {
+            shape.push(sign);
+        }
+    }
+    shape
 }
 
 /// Returns what is left of a range without another.

@@ -586,7 +586,8 @@ fn is_in_argument(bytes: &[u8], start: usize, span: &Range<u64>) -> bool {
             let base = frame.bytes().as_ptr() as usize;
             for arg in frame.args() {
                 let from = frame.offset() + (arg.as_ptr() as usize - base) as u64;
-                self.1 |= from <= self.0.start && self.0.end <= from + arg.len() as u64;
+                // Servers do not check the line end after it.
+                self.1 |= from <= self.0.start && self.0.end <= from + arg.len() as u64 + 2;
             }
         }
         fn annotation(&mut self, _: u64, _: &[u8]) {}

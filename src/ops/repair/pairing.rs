@@ -7,8 +7,8 @@ use std::path::Path;
 
 use super::decide::decide;
 use super::options::{OpenTransaction, RepairOptions};
-use super::plan::surveys;
 use super::replayed::{Deletions, judge};
+use crate::analysis::survey::survey;
 use crate::aof::log::Log;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::next_step::{Action, NextStep, path_arg};
@@ -148,7 +148,8 @@ fn evidence(
     progress: &dyn Progress,
 ) -> Result<Option<(Deletions, Fingerprint)>> {
     progress.phase("read", log.bytes());
-    let surveys = surveys(log, progress)?;
+    let surveys: Result<Vec<_>> = log.parts.iter().map(|part| survey(part, progress)).collect();
+    let surveys = surveys?;
     let all = RepairOptions {
         salvage: true,
         open_transaction: OpenTransaction::KeepFromSelect,

@@ -197,3 +197,34 @@ fn zeros_at_the_end_are_not_keys() {
         assert!((whole.saturating_sub(1)..=whole).contains(&salvaged.keys), "{at}: {salvaged:#?}");
     }
 }
+
+/// Since version 12, a field without an expiry begins with the type of a string.
+#[test]
+fn strings_that_may_be_fields_of_a_damaged_hash_are_doubtful() {
+    let mut rdb = Rdb::new("REDIS0012").db(0);
+    for at in 0..40 {
+        rdb = rdb.key(0, &format!("user:{at}")).string(format!("value of user {at}"));
+    }
+    rdb = rdb.key(24, "hash").raw([0; 8]).length(80);
+    for at in 0..80 {
+        rdb = rdb.length(0).string(format!("f{at}")).string("vvvvvvvv");
+    }
+    for at in 40..80 {
+        rdb = rdb.key(0, &format!("user:{at}")).string(format!("value of user {at}"));
+    }
+    let original = rdb.end();
+    let at = memchr::memmem::find(&original, b"\x04hash").unwrap();
+    let mut damaged = original.clone();
+    damaged[at - 5..at + 30].fill(0x9d);
+    let (salvaged, out) = salvaged(&damaged);
+    let mut kept = Offsets::default();
+    crate::rdb::walk(&out, &mut kept, &Silent).unwrap();
+    let doubtful: Vec<&[u8]> = salvaged.doubtful.iter().map(|it| it.key.as_slice()).collect();
+    for name in kept.0.keys().filter(|name| !name.starts_with(b"user:")) {
+        assert!(doubtful.contains(&name.as_slice()), "{}", name.escape_ascii());
+    }
+    // What has a name like the others is none.
+    let users = doubtful.iter().filter(|name| name.starts_with(b"user:")).count();
+    assert!(users < 8, "{users}");
+    assert!(kept.0.contains_key(&b"user:79"[..]));
+}
