@@ -13,7 +13,7 @@ use super::driver::{Driver, Step};
 use super::format::{format_in, opcode};
 use super::header::Header;
 use super::name_model::{NameModel, is_plain};
-use super::probe::end_of_rdb;
+use super::probe::{end_of_rdb, selects_with_sizes};
 use super::reader::Tools;
 use super::text::Text;
 use super::visitor::{Key, KeyEnd, Visitor, Want};
@@ -60,6 +60,8 @@ pub(super) struct Search<'a, 's> {
     pub(super) past: usize,
     /// The end of the record at `failed` by its lengths alone, if its name was read.
     pub(super) framed: Option<usize>,
+    /// Whether the numbers of databases are followed by their sizes.
+    pub(super) has_sizes: bool,
     /// Returns whether a sequence must not begin with this key.
     pub(super) is_known: &'s dyn Fn(&[u8]) -> bool,
 }
@@ -163,6 +165,10 @@ impl Search<'_, '_> {
         is_first: bool,
         tools: &mut Tools,
     ) -> Option<(usize, Best)> {
+        let is_select = self.bytes.get(at) == Some(&opcode::SELECT_DB);
+        if is_select && self.has_sizes && !selects_with_sizes(self.bytes, at) {
+            return None;
+        }
         let mut visitor = Judge::new(self, is_first);
         let mut driver = Driver::new(&self.bytes[..self.limit], &mut visitor, tools);
         driver.go_to(self.header, 0, at);

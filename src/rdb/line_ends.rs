@@ -79,7 +79,7 @@ impl OriginalLineEnds {
     }
 }
 
-/// The number of attempts to read a record with CR in other places.
+/// The number of attempts to read a record with CR in other places before reading comes further.
 const ATTEMPTS: u64 = 4000;
 
 /// The number of RDBs whose checksum is computed, and the number of bytes in all.
@@ -93,10 +93,11 @@ const RECORDS_BACK: usize = 8;
 const MIXED_LINE_ENDS: usize = 16;
 
 /// The number of bytes after the last CR that are read first of a record.
-const WINDOW_BYTES: usize = 4096;
+const WINDOW_BYTES: usize = 512;
 
-/// The number of bytes that are copied to read records, in all.
+/// The number of bytes that are copied to read records, in all, and for each byte of the file.
 const COPIED_BYTES: u64 = 256 << 20;
+const COPIED_SHARE: u64 = 16;
 
 /// Finds the places at which LF was CR LF in `text`, which begins with an RDB without CR before LF.
 ///
@@ -115,6 +116,7 @@ pub(crate) fn find_line_ends(
         crlf: Vec::new(),
         choices: Vec::new(),
         attempts: 0,
+        furthest: 0,
         checksums: 0,
         copied: 0,
         best: None,
@@ -130,7 +132,9 @@ struct Search<'t> {
     crlf: Vec<usize>,
     /// The records that can be read in another way.
     choices: Vec<Choice>,
+    /// The attempts since reading came further.
     attempts: u64,
+    furthest: usize,
     checksums: u64,
     copied: u64,
     /// The places with which most can be read.
@@ -189,6 +193,9 @@ impl Search<'_> {
 
     /// Reads the record at `at` as it is, and notes it if it can be read in another way.
     fn first(&mut self, at: usize) -> Read {
+        if at > self.furthest {
+            (self.furthest, self.attempts) = (at, 0);
+        }
         let read = self.read(at, &[]);
         let (end, fails) = match read {
             Read::Record(end, _) => (end, false),
@@ -218,6 +225,9 @@ impl Search<'_> {
     /// Reads one of the last records in the next way, and returns where the record after it begins. `mixed`: of those
     /// that were read with CR before some LF alone, as the checksum is wrong.
     fn retry(&mut self, mixed: bool) -> Option<usize> {
+        if !mixed && let Some(next) = self.retry_with_all() {
+            return Some(next);
+        }
         let mut back = 0;
         while let Some(mut choice) = self.choices.pop() {
             back += 1;
@@ -242,11 +252,35 @@ impl Search<'_> {
         None
     }
 
+    /// Reads one of the last records with CR before each LF of it, which is the most likely way.
+    fn retry_with_all(&mut self) -> Option<usize> {
+        let first = self.choices.len().saturating_sub(RECORDS_BACK);
+        for number in (first..self.choices.len()).rev() {
+            let Some(choice) = self.choices.get_mut(number) else { continue };
+            if choice.tried > 0 {
+                continue;
+            }
+            let (at, before) = (choice.at, choice.places);
+            let Some(places) = choice.next() else { continue };
+            self.attempts += 1;
+            let Read::Record(end, used) = self.read(at, &places) else { continue };
+            self.crlf.truncate(before);
+            self.crlf.extend(places.iter().take(used));
+            self.choices.truncate(number + 1);
+            return Some(end);
+        }
+        None
+    }
+
     fn is_given_up(&self) -> bool {
         self.attempts > ATTEMPTS
-            || self.copied > COPIED_BYTES
+            || self.copied > self.most_copied()
             || self.checksums > CHECKSUMS
             || self.checksums.saturating_mul(self.text.len() as u64) > CHECKSUM_BYTES
+    }
+
+    fn most_copied(&self) -> u64 {
+        COPIED_BYTES.saturating_add(COPIED_SHARE.saturating_mul(self.text.len() as u64))
     }
 
     /// Reads the record at `at` with CR before the LF at these places.
@@ -281,7 +315,7 @@ impl Search<'_> {
                     Read::Record(end, used)
                 }
                 Ok(None) => Read::End(at + 1),
-                Err((_, true)) if end < self.text.len() && self.copied < COPIED_BYTES => {
+                Err((_, true)) if end < self.text.len() && self.copied < self.most_copied() => {
                     window = window.saturating_mul(16);
                     continue;
                 }

@@ -1,6 +1,7 @@
 //! Reading single places of a damaged RDB.
 
 use super::driver::Driver;
+use super::format::opcode;
 use super::header::Header;
 use super::reader::Tools;
 use super::visitor::{Key, Visitor, Want};
@@ -14,6 +15,17 @@ pub(super) fn end_of_rdb(bytes: &[u8], header: Header, at: usize) -> Option<usiz
         rest => rest.iter().all(|byte| *byte == 0),
     };
     ends.then_some(len)
+}
+
+/// Returns whether the sizes of a database follow its number at byte `at`, as servers write them since version 7.
+pub(super) fn selects_with_sizes(bytes: &[u8], at: usize) -> bool {
+    let length = match bytes.get(at + 1) {
+        Some(0..0x40) => 1,
+        Some(0x40..0x80) => 2,
+        Some(0x80) => 5,
+        _ => return false,
+    };
+    bytes.get(at + 1 + length) == Some(&opcode::RESIZE_DB)
 }
 
 /// Returns whether bytes begin as the commands after an RDB do: with the header of a frame, or with a timestamp.

@@ -5,8 +5,8 @@
 //! Otherwise the most likely sequence of records is searched (see [`chain`](super::chain)). What was invented by that
 //! would be the first keys after the damage; they are reported as doubtful, and so are the last keys before damage
 //! that breaks the format, because damage may be noticed late. Since version 12, a field of a hash without an expiry has the
-//! same bytes as a string has with its name, so that strings after damage are doubtful until one has a name like those of
-//! certain keys, or what no field has.
+//! same bytes as a string has with its name, so that keys after damage are doubtful until one has a name like those before
+//! all damage.
 //!
 //! Records are not changed: the result is a list of byte ranges of the input.
 
@@ -21,10 +21,10 @@ use super::checksum::Sum;
 use super::damage::Damage;
 use super::deep::NotedFaults;
 use super::driver::{Driver, Step};
-use super::format::{Layout, opcode};
+use super::format::opcode;
 use super::header::{HEADER_BYTES, Header, Magic};
 use super::name_model::NameModel;
-use super::probe::{end_of_rdb, length_without_checks, name_at};
+use super::probe::{end_of_rdb, length_without_checks, name_at, selects_with_sizes};
 use super::reader::Tools;
 use super::visitor::{Key, KeyEnd, Visitor, Want};
 use crate::base::progress::Progress;
@@ -178,8 +178,9 @@ fn salvage_once<'a, 'w>(
             progress.advance((start - reported) as u64);
             reported = start;
         }
+        let before = driver.db;
         let step = driver.step();
-        let db = driver.db;
+        let mut db = driver.db;
         let found = match step {
             Ok(Step::End) => match end_of_rdb(bytes, driver.header, driver.reader.cursor.pos()) {
                 Some(len) => {
@@ -194,24 +195,30 @@ fn salvage_once<'a, 'w>(
                 Found { text: "zero bytes, as a power loss leaves them".to_owned(), short: false }
             }
             Ok(Step::Again) => {
-                let deep = driver.failed.take().filter(|_| wanted.drops_deep);
-                let refused = driver.refused.take().map(|(_, damage)| damage.kind);
                 let seen = driver.reader.visitor.take();
-                salvager.declared(seen.declared, seen.selected);
-                let record = start..driver.whole;
-                let is_too_long = too_long.contains(&start);
-                let found = refused.or(deep).map(|kind| kind.to_string());
-                match found.or_else(|| is_too_long.then(|| "a length that is too high".to_owned()))
-                {
-                    Some(found) => {
-                        let next = salvager.after_value(record, db, seen.name, found);
-                        if next != driver.whole {
-                            driver.go_to(salvager.header, db, next);
+                if seen.selected && salvager.lacks_sizes(start) {
+                    db = before;
+                    let text = "the number of a database without its size".to_owned();
+                    Found { text, short: false }
+                } else {
+                    let deep = driver.failed.take().filter(|_| wanted.drops_deep);
+                    let refused = driver.refused.take().map(|(_, damage)| damage.kind);
+                    salvager.declared(seen.declared, seen.selected);
+                    let record = start..driver.whole;
+                    let is_too_long = too_long.contains(&start);
+                    let found = refused.or(deep).map(|kind| kind.to_string());
+                    let too_long = || is_too_long.then(|| "a length that is too high".to_owned());
+                    match found.or_else(too_long) {
+                        Some(found) => {
+                            let next = salvager.after_value(record, db, seen.name, found);
+                            if next != driver.whole {
+                                driver.go_to(salvager.header, db, next);
+                            }
                         }
+                        None => salvager.keep(record, db, seen),
                     }
-                    None => salvager.keep(record, db, seen),
+                    continue;
                 }
-                continue;
             }
             Err(fault) => {
                 let damage = driver.damage(fault);
@@ -277,8 +284,6 @@ struct Current {
 struct Seen {
     name: Option<Vec<u8>>,
     is_empty: bool,
-    /// Whether its bytes can be those of a field of a hash.
-    is_like_a_field: bool,
     declared: u64,
     selected: bool,
 }
@@ -304,10 +309,6 @@ impl<'a> Visitor<'a> for Current {
 
     fn key(&mut self, key: &Key<'a>) -> Want {
         self.seen.name = Some(key.name.to_vec());
-        self.seen.is_like_a_field = key.format.layout == Layout::String
-            && key.expires_ms.is_none()
-            && key.idle_s.is_none()
-            && key.freq.is_none();
         Want::Value
     }
 
@@ -386,11 +387,16 @@ impl<'a, 'w> Salvager<'a, 'w> {
         }
     }
 
+    /// Returns whether a database is selected at `start` without its sizes, although the file has them.
+    fn lacks_sizes(&self, start: usize) -> bool {
+        self.out.declared > 0 && !selects_with_sizes(self.bytes, start)
+    }
+
     /// Retains a record that was read whole.
     fn keep(&mut self, record: Range<usize>, db: u64, seen: Seen) {
         let range = record.start as u64..record.end as u64;
         if let Some(name) = &seen.name {
-            self.compare_with_fields(name, seen.is_like_a_field);
+            self.compare_with_fields(name);
         }
         if let Some(name) = seen.name.as_ref().filter(|_| seen.is_empty) {
             // Loaders leave it out.
@@ -429,12 +435,14 @@ impl<'a, 'w> Salvager<'a, 'w> {
         }
     }
 
-    /// Decides whether a key may be a field of a damaged hash, and remembers what the names of others look like.
-    fn compare_with_fields(&mut self, name: &[u8], is_like_a_field: bool) {
+    /// Decides whether a key may be a field of a damaged hash, and remembers what the names before all damage look like.
+    fn compare_with_fields(&mut self, name: &[u8]) {
         if self.may_be_fields {
-            self.may_be_fields = is_like_a_field && !self.shapes.contains(&shape(name));
-        }
-        if !self.may_be_fields && self.doubtful_next == 0 && self.shapes.len() < SHAPES {
+            self.may_be_fields = !self.shapes.contains(&shape(name));
+        } else if self.doubtful_next == 0
+            && self.out.doubtful.is_empty()
+            && self.shapes.len() < SHAPES
+        {
             self.shapes.insert(shape(name));
         }
     }
@@ -563,6 +571,7 @@ impl<'a, 'w> Salvager<'a, 'w> {
             failed: Some(start),
             past: start,
             framed: has_name.then(framed).flatten(),
+            has_sizes: self.out.declared > 0,
             is_known: &is_known,
         };
         search.best()
@@ -589,6 +598,7 @@ impl<'a, 'w> Salvager<'a, 'w> {
                 failed: None,
                 past: record.end,
                 framed: None,
+                has_sizes: self.out.declared > 0,
                 is_known: &|_| false,
             };
             matches!(search.best(), Some(Way::Gap { to, .. }) if to < record.end)

@@ -230,6 +230,7 @@ struct Measured {
 }
 
 impl Measured {
+    #[allow(clippy::print_stderr)] // Figures that were asked for.
     fn report(&mut self, what: &str) {
         if std::env::var_os("AOFKIT_SPANS").is_none() {
             return;

@@ -228,3 +228,20 @@ fn strings_that_may_be_fields_of_a_damaged_hash_are_doubtful() {
     assert!(users < 8, "{users}");
     assert!(kept.0.contains_key(&b"user:79"[..]));
 }
+
+/// No server loads more databases than it is configured for, so that one that is only noise must not be kept.
+#[test]
+fn database_that_is_only_noise_is_not_selected() {
+    let original = many();
+    let at = memchr::memmem::find(&original, b"user:300:").unwrap() - 2;
+    // The number of a database, at the beginning of a record and before one.
+    for noise in [&[0xfe, 0x4d, 0xe0, 0xe0, 0xe0][..], &[0xe0, 0xe0, 0xfe, 0x4d]] {
+        let mut damaged = original.clone();
+        damaged.splice(at..at + noise.len(), noise.iter().copied());
+        let (_, out) = salvaged(&damaged);
+        let walk = crate::rdb::walk(&out, &mut Ignore, &Silent).unwrap();
+        let databases: Vec<u64> = walk.databases.iter().map(|database| database.db).collect();
+        assert_eq!(databases, [0]);
+        assert!(walk.keys > KEYS as u64 - 6);
+    }
+}
