@@ -587,7 +587,8 @@ mod tests {
     #[test]
     fn cut_and_changed_bytes_do_not_panic() {
         let text = replaced(&rdb(VALUES), b"\r\n", b"\n");
-        for at in 0..text.len() {
+        // Each attempt takes a while where nothing is optimised.
+        for at in (0..text.len()).step_by(11) {
             let _ = find_line_ends(&text[..at], &Silent).unwrap();
             for byte in [0, 10, 0x80, 0xff] {
                 let mut changed = text.clone();
