@@ -83,6 +83,12 @@ impl<'a> Frame<'a> {
         (&self.bytes[self.name_start..], self.name_len)
     }
 
+    /// Returns the offset in its bytes of the line after the name.
+    #[inline]
+    pub(crate) fn after_name(&self) -> usize {
+        self.name_start + self.name_len + 2
+    }
+
     /// Returns the argument after the name, which is usually the key; `None` if there is none.
     #[inline(always)]
     pub fn first_argument(&self) -> Option<&'a [u8]> {

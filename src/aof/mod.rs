@@ -29,5 +29,6 @@ pub(crate) mod testing;
 pub use fault::Fault;
 pub use frame::{Args, Frame};
 pub use parallel::{Join, Scanned, scan_parallel};
+pub(crate) use scan::argument_at;
 pub use scan::{Sink, Stop, frame_end, peek_key, read_args, scan, scan_as_old};
 pub use stream::{Feed, StreamStop};

@@ -160,6 +160,13 @@ pub fn peek_key(bytes: &[u8], at: usize) -> Option<&[u8]> {
     bytes.get(start..start.checked_add(len)?)
 }
 
+/// Returns the bytes of the argument whose length line is at `at`, if that is canonical and follows another line end.
+#[inline]
+pub(crate) fn argument_at(bytes: &[u8], at: usize) -> Option<Range<usize>> {
+    let (len, start) = next_length(bytes, at.checked_sub(2)?)?;
+    Some(start..start.checked_add(len)?)
+}
+
 #[inline(always)]
 fn read_fast<'a>(bytes: &'a [u8], at: usize, args: &mut Vec<&'a [u8]>) -> Option<usize> {
     let head = load(bytes, at)?;

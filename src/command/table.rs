@@ -123,6 +123,7 @@ impl CommandId {
     pub const HSETEX: CommandId = CommandId::named("HSETEX");
     pub const MOVE: CommandId = CommandId::named("MOVE");
     pub const MULTI: CommandId = CommandId::named("MULTI");
+    pub const MSET: CommandId = CommandId::named("MSET");
     pub const PEXPIRE: CommandId = CommandId::named("PEXPIRE");
     pub const PFCOUNT: CommandId = CommandId::named("PFCOUNT");
     pub const POST: CommandId = CommandId::named("POST");

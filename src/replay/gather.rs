@@ -9,14 +9,15 @@
 //! cache.
 //!
 //! The buffer contains, for each command, its length in two bytes, little endian, and its bytes. A
-//! length of 0 means that the command was left in the log: it is long, or there is no more space.
+//! length of 0 means that the command was left in the log: it is long, or there is no more space. Of a
+//! command that was split, a command with the keys of the shard alone is stored.
 
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-use super::lists::Segment;
+use super::lists::{Segment, Split, SplitKind};
 use super::route::Routed;
-use crate::aof::frame_end;
+use crate::aof::{argument_at, frame_end};
 use crate::base::threads::run_together;
 use crate::disk::prefetch;
 
@@ -78,8 +79,14 @@ impl Routed<'_> {
 
 impl Gathered {
     /// Copies the commands of a group of shards with `threads` threads, replacing the previous
-    /// group.
-    pub(super) fn fill(&mut self, routed: &Routed<'_>, group: &Range<usize>, threads: usize) {
+    /// group. With `splits`, only the keys of a shard are copied of commands that were split.
+    pub(super) fn fill(
+        &mut self,
+        routed: &Routed<'_>,
+        group: &Range<usize>,
+        threads: usize,
+        splits: bool,
+    ) {
         self.first = group.start;
         let list = group.start - routed.window.start;
         let segments: Vec<(&[u8], &Segment)> = routed.segments().collect();
@@ -91,7 +98,7 @@ impl Gathered {
         let next = || work.lock().unwrap_or_else(PoisonError::into_inner).next();
         run_together(pieces, || {
             while let Some((piece, segments)) = next() {
-                piece.fill(segments, list, group.len(), capacity);
+                piece.fill(segments, (list, group.len()), splits, capacity);
             }
         });
     }
@@ -116,41 +123,50 @@ impl Piece {
     fn fill(
         &mut self,
         segments: &[(&[u8], &Segment)],
-        first: usize,
-        shards: usize,
+        (first, shards): (usize, usize),
+        splits: bool,
         mut capacity: usize,
     ) {
         self.0.resize_with(shards, Vec::new);
         self.0.iter_mut().for_each(Vec::clear);
         for (bytes, segment) in segments {
+            // Those of all lists, so that the first commands of each are prefetched as well.
+            let mut ahead = (first..first + shards).flat_map(|list| segment.places(list));
+            // Only the lines of a command as long as those before it: memory fetches few lines at a time.
+            let mut ask = move |usual: usize| {
+                let Some(place) = ahead.next() else { return };
+                let key = place.split.filter(|_| splits).and_then(|it| it.offsets().next());
+                let usual = if key.is_some() { USUAL_KEY } else { usual };
+                if let Ok(at) = usize::try_from(place.at) {
+                    let at = at + key.unwrap_or(0);
+                    let lines = (at % LINE + usual).div_ceil(LINE).clamp(1, MOST_LINES);
+                    (0..lines).for_each(|line| prefetch(bytes, at + line * LINE));
+                }
+            };
+            let mut usual = 2 * LINE;
+            (0..AHEAD).for_each(|_| ask(usual));
             for (list, buffer) in self.0.iter_mut().enumerate() {
-                let mut ahead = segment.places(first + list);
-                // Only the lines of a command as long as those before it: memory fetches few lines at a time.
-                let mut ask = move |usual: usize| {
-                    let at = ahead.next().and_then(|(place, _)| usize::try_from(place).ok());
-                    if let Some(at) = at {
-                        let lines = (at % LINE + usual).div_ceil(LINE).clamp(1, MOST_LINES);
-                        (0..lines).for_each(|line| prefetch(bytes, at + line * LINE));
-                    }
-                };
-                let mut usual = 2 * LINE;
-                (0..AHEAD).for_each(|_| ask(usual));
                 let mut before = 0;
-                for (place, _) in segment.places(first + list) {
+                for place in segment.places(first + list) {
                     ask(usual);
-                    if place - before < NEAR {
+                    if let Some(split) = place.split.filter(|_| splits) {
+                        copy_split(bytes, place.at, split, buffer, &mut capacity);
+                    } else if place.at - before < NEAR {
                         buffer.extend_from_slice(&LEFT);
                     } else {
-                        let len = copy(bytes, place, buffer, &mut capacity);
+                        let len = copy(bytes, place.at, buffer, &mut capacity);
                         // Rises at once, and falls slowly.
                         usual = len.max((7 * usual + len) / 8);
                     }
-                    before = place;
+                    before = place.at;
                 }
             }
         }
     }
 }
+
+/// Number of bytes from the length line of a key that are prefetched of a command that was split.
+const USUAL_KEY: usize = 48;
 
 /// Copies a command unless it is long, and returns its length; 0 if it was not copied.
 #[inline(always)]
@@ -171,6 +187,64 @@ fn copy(bytes: &[u8], place: u64, buffer: &mut Vec<u8>, capacity: &mut usize) ->
             0
         }
     }
+}
+
+/// Copies the keys of a command that are in the shard, with their values, as a command.
+#[inline]
+fn copy_split(
+    bytes: &[u8],
+    place: u64,
+    split: Split<'_>,
+    buffer: &mut Vec<u8>,
+    capacity: &mut usize,
+) {
+    let start = buffer.len();
+    buffer.extend_from_slice(&LEFT);
+    let len = try_copy_split(bytes, place, split, buffer, LONGEST.min(*capacity));
+    match len.and_then(|len| Some((len, u16::try_from(len).ok()?))) {
+        Some((len, stored)) => {
+            *capacity -= len;
+            buffer[start..start + 2].copy_from_slice(&stored.to_le_bytes());
+        }
+        None => buffer.truncate(start + 2),
+    }
+}
+
+/// Returns the number of bytes that were copied; `None` if they are more than `most`.
+#[inline]
+fn try_copy_split(
+    bytes: &[u8],
+    place: u64,
+    split: Split<'_>,
+    buffer: &mut Vec<u8>,
+    most: usize,
+) -> Option<usize> {
+    let start = buffer.len();
+    let frame = bytes.get(usize::try_from(place).ok()?..)?;
+    let count = split.offsets().count();
+    if count == 1 {
+        buffer.extend_from_slice(match split.kind {
+            SplitKind::Mset => b"*3\r\n$4\r\nMSET\r\n",
+            SplitKind::Del => b"*2\r\n$3\r\nDEL\r\n",
+            SplitKind::Unlink => b"*2\r\n$6\r\nUNLINK\r\n",
+        });
+    } else {
+        let name = split.kind.name();
+        let argc = 1 + count * split.kind.arguments();
+        let head = format!("*{argc}\r\n${}\r\n{name}\r\n", name.len());
+        buffer.extend_from_slice(head.as_bytes());
+    }
+    for offset in split.offsets() {
+        let mut end = offset;
+        for _ in 0..split.kind.arguments() {
+            end = argument_at(frame, end)?.end.checked_add(2)?;
+        }
+        if end - offset > most.checked_sub(buffer.len() - start)? {
+            return None;
+        }
+        buffer.extend_from_slice(frame.get(offset..end)?);
+    }
+    Some(buffer.len() - start)
 }
 
 /// An iterator over the copied commands of a shard, in order.

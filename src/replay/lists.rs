@@ -1,8 +1,132 @@
 //! The commands of each shard: a list of offsets in the file, two or three bytes per command.
 //!
-//! The number 0 means that the database changes, and its index follows; every other number is the
-//! distance to the next command from the previous one, plus 1. Numbers are encoded in groups of
-//! seven bits, the lowest first, with the high bit set if more groups follow.
+//! The number 0 means that the database changes, and its index follows. The numbers of
+//! [`SplitKind`] mean that the next command is of this kind, and concerns only some of its keys in
+//! this shard; the distance to it from the previous command follows, and the offset of a key in it.
+//! If more of its keys are in the shard, the same number follows, the distance 0, and the offset of
+//! the next key. Every other number is the distance to the next command from the previous one, plus
+//! 4. Numbers are encoded in groups of seven bits, the lowest first, with the high bit set if more
+//! groups follow.
+
+use super::prefixes::PrefixCounter;
+use crate::aof::argument_at;
+use crate::command::CommandId;
+use crate::disk::{prefetch, prefetch_ref};
+
+/// A command that processes each of its keys independently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SplitKind {
+    Mset = 1,
+    Del = 2,
+    Unlink = 3,
+}
+
+impl SplitKind {
+    pub(super) fn from_id(id: CommandId) -> Option<SplitKind> {
+        match id {
+            CommandId::MSET => Some(SplitKind::Mset),
+            CommandId::DEL => Some(SplitKind::Del),
+            CommandId::UNLINK => Some(SplitKind::Unlink),
+            _ => None,
+        }
+    }
+
+    #[inline]
+    fn from_number(number: u64) -> Option<SplitKind> {
+        match number {
+            1 => Some(SplitKind::Mset),
+            2 => Some(SplitKind::Del),
+            3 => Some(SplitKind::Unlink),
+            _ => None,
+        }
+    }
+
+    pub(super) fn id(self) -> CommandId {
+        match self {
+            SplitKind::Mset => CommandId::MSET,
+            SplitKind::Del => CommandId::DEL,
+            SplitKind::Unlink => CommandId::UNLINK,
+        }
+    }
+
+    /// Returns the name of the command.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            SplitKind::Mset => "MSET",
+            SplitKind::Del => "DEL",
+            SplitKind::Unlink => "UNLINK",
+        }
+    }
+
+    /// Returns the number of arguments of each key, including the key.
+    #[inline]
+    pub(super) fn arguments(self) -> usize {
+        match self {
+            SplitKind::Mset => 2,
+            SplitKind::Del | SplitKind::Unlink => 1,
+        }
+    }
+}
+
+/// The keys of a command that are in a shard.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Split<'l> {
+    pub(super) kind: SplitKind,
+    /// The offset of the first key, and for each further one the number of the kind, 0, and its offset.
+    offsets: &'l [u8],
+}
+
+impl<'l> Split<'l> {
+    /// Returns the offset in the command of the length line of each key.
+    #[inline]
+    pub(super) fn offsets(self) -> impl Iterator<Item = usize> + Clone + use<'l> {
+        let mut bytes = self.offsets;
+        std::iter::from_fn(move || {
+            let offset = take(&mut bytes)?;
+            bytes = bytes.get(2..).unwrap_or_default();
+            usize::try_from(offset).ok()
+        })
+    }
+
+    /// Adds the bytes of each key and its value in the log.
+    pub(super) fn count<'a>(self, args: &[&'a [u8]], prefixes: &mut PrefixCounter<'a>) {
+        for key in args.get(1..).unwrap_or_default().chunks(self.kind.arguments()) {
+            let bytes = key.iter().map(|argument| encoded_len(argument.len())).sum();
+            prefixes.add(key[0], bytes);
+        }
+    }
+
+    /// Adds the arguments of the keys to `args`. Returns `None` if they are not in `frame`, which begins with the command.
+    #[inline]
+    pub(super) fn read<'a>(self, frame: &'a [u8], args: &mut Vec<&'a [u8]>) -> Option<()> {
+        for offset in self.offsets() {
+            let mut at = offset;
+            for _ in 0..self.kind.arguments() {
+                let argument = argument_at(frame, at)?;
+                args.push(frame.get(argument.clone())?);
+                at = argument.end + 2;
+            }
+        }
+        Some(())
+    }
+}
+
+/// The length of an argument in a log, with its length line and line end.
+fn encoded_len(len: usize) -> usize {
+    let digits = 1 + len.checked_ilog10().unwrap_or(0) as usize;
+    b"$\r\n".len() + digits + len + b"\r\n".len()
+}
+
+/// A command in the list of a shard.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place<'l> {
+    /// Its offset.
+    pub(super) at: u64,
+    /// The selected database.
+    pub(super) db: u32,
+    /// Its keys that are in the shard, if it was split.
+    pub(super) split: Option<Split<'l>>,
+}
 
 /// Lists under construction, one for each shard.
 pub(super) struct OffsetLists {
@@ -49,7 +173,30 @@ impl OffsetLists {
         }
         let distance = place - list.last;
         list.last = place;
-        put(&mut list.bytes, distance + 1);
+        put(&mut list.bytes, distance + DISTANCE);
+    }
+
+    /// Adds the offset of a command to the list of the shard of one of its keys, which is at `key` in the command. Keys must
+    /// be added in the order of the command.
+    #[inline]
+    pub(super) fn push_split(
+        &mut self,
+        shard: usize,
+        (place, key): (u64, u64),
+        kind: SplitKind,
+        db: Option<u32>,
+    ) {
+        let list = &mut self.lists[shard];
+        if list.db != db {
+            list.write_db(db);
+        }
+        if list.bytes.capacity() - list.bytes.len() < 1 + 2 * LONGEST_NUMBER {
+            list.grow();
+        }
+        list.bytes.push(kind as u8);
+        put(&mut list.bytes, place - list.last);
+        list.last = place;
+        put(&mut list.bytes, key);
     }
 
     /// Returns whether this offset is the last one that was added to a shard's list.
@@ -82,6 +229,9 @@ impl OffsetLists {
     }
 }
 
+/// Added to the distance of a command that was not split.
+const DISTANCE: u64 = 4;
+
 /// Maximum length in bytes of a 64-bit number, in groups of seven bits.
 const LONGEST_NUMBER: usize = 10;
 
@@ -104,6 +254,21 @@ impl List {
 }
 
 impl Segment {
+    /// Prefetches what is required for [`ask_places`](Self::ask_places).
+    #[inline]
+    pub(super) fn ask_end(&self, shard: usize) {
+        if let Some(end) = self.ends.get(shard) {
+            prefetch_ref(end);
+        }
+    }
+
+    /// Prefetches the beginning of a shard's list.
+    #[inline]
+    pub(super) fn ask_places(&self, shard: usize) {
+        let start = if shard == 0 { 0 } else { self.ends[shard - 1] as usize };
+        [0, 64, 128].iter().for_each(|line| prefetch(&self.bytes, start + line));
+    }
+
     /// Returns the offsets in a shard's list.
     pub(super) fn places(&self, shard: usize) -> Places<'_> {
         let start = if shard == 0 { 0 } else { self.ends[shard - 1] as usize };
@@ -119,20 +284,40 @@ pub(super) struct Places<'l> {
     db: u32,
 }
 
-impl Iterator for Places<'_> {
-    type Item = (u64, u32);
+impl<'l> Iterator for Places<'l> {
+    type Item = Place<'l>;
 
-    #[inline]
-    fn next(&mut self) -> Option<(u64, u32)> {
+    #[inline(always)]
+    fn next(&mut self) -> Option<Place<'l>> {
         loop {
             match take(&mut self.bytes)? {
                 0 => self.db = u32::try_from(take(&mut self.bytes)?).ok()?,
-                distance => {
-                    self.last += distance - 1;
-                    return Some((self.last, self.db));
+                distance @ DISTANCE.. => {
+                    self.last += distance - DISTANCE;
+                    return Some(Place { at: self.last, db: self.db, split: None });
+                }
+                number => {
+                    let split = Some(self.split(SplitKind::from_number(number)?)?);
+                    return Some(Place { at: self.last, db: self.db, split });
                 }
             }
         }
+    }
+}
+
+impl<'l> Places<'l> {
+    /// Reads what follows the number of a kind.
+    #[inline(always)]
+    fn split(&mut self, kind: SplitKind) -> Option<Split<'l>> {
+        self.last += take(&mut self.bytes)?;
+        let from = self.bytes;
+        take(&mut self.bytes)?;
+        while let Some(after) = self.bytes.strip_prefix(&[kind as u8, 0]) {
+            self.bytes = after;
+            take(&mut self.bytes)?;
+        }
+        let offsets = &from[..from.len() - self.bytes.len()];
+        Some(Split { kind, offsets })
     }
 }
 
@@ -181,10 +366,45 @@ mod tests {
         }
         let mut segment = lists.take().expect("offsets");
         segment.start_db = Some(5);
-        let of = |shard| segment.places(shard).collect::<Vec<_>>();
+        let of =
+            |shard| segment.places(shard).map(|place| (place.at, place.db)).collect::<Vec<_>>();
         assert_eq!(of(0), [(100, 5), (350, 5), (364, 7), ((1 << 40) + 1, 0)]);
         assert_eq!(of(1), []);
         assert_eq!(of(2), [(114, 5), (1 << 40, 7)]);
+    }
+
+    #[test]
+    fn split_commands_round_trip_with_their_keys() {
+        let mut lists = OffsetLists::new(2, 0);
+        lists.push(0, 0, None);
+        // A command at the beginning of a segment, one with several keys in a shard, and one of each kind.
+        lists.push_split(1, (0, 20), SplitKind::Mset, None);
+        lists.push_split(0, (90, 25), SplitKind::Mset, None);
+        lists.push_split(1, (90, 33), SplitKind::Mset, None);
+        lists.push_split(0, (90, 70_000), SplitKind::Mset, None);
+        lists.push_split(0, (90, 70_100), SplitKind::Mset, None);
+        lists.push_split(0, (1 << 40, 19), SplitKind::Del, Some(3));
+        lists.push_split(0, ((1 << 40) + 50, 19), SplitKind::Del, Some(3));
+        lists.push_split(0, ((1 << 40) + 90, 22), SplitKind::Unlink, Some(3));
+        lists.push(0, (1 << 40) + 95, Some(3));
+        let segment = lists.take().expect("offsets");
+        let of = |shard| {
+            let places = segment.places(shard);
+            let keys = |split: Split<'_>| (split.kind, split.offsets().collect::<Vec<_>>());
+            places.map(|place| (place.at, place.db, place.split.map(keys))).collect::<Vec<_>>()
+        };
+        let expected = [
+            (0, 0, None),
+            (90, 0, Some((SplitKind::Mset, vec![25, 70_000, 70_100]))),
+            (1 << 40, 3, Some((SplitKind::Del, vec![19]))),
+            ((1 << 40) + 50, 3, Some((SplitKind::Del, vec![19]))),
+            ((1 << 40) + 90, 3, Some((SplitKind::Unlink, vec![22]))),
+            ((1 << 40) + 95, 3, None),
+        ];
+        assert_eq!(of(0), expected);
+        let expected =
+            [(0, 0, Some((SplitKind::Mset, vec![20]))), (90, 0, Some((SplitKind::Mset, vec![33])))];
+        assert_eq!(of(1), expected);
     }
 
     #[test]

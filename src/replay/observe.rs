@@ -1,5 +1,6 @@
 //! Observing a replay, command by command.
 
+use crate::aof::frame_end;
 use crate::base::error::Result;
 use crate::command::{CommandId, Position};
 use crate::keyspace::Keyspace;
@@ -14,11 +15,38 @@ pub struct Observed<'c, 'a> {
     pub db: u32,
     /// The arguments, including the name as the first.
     pub args: &'c [&'a [u8]],
-    /// The complete bytes of the command in the log.
-    pub frame: &'a [u8],
+    /// Whether `args` contains, of all keys and their values, only those of the shard: see [`ShardObserver::SPLITS`].
+    pub is_split: bool,
+    /// The length of the command in the log in bytes, if it is known.
+    pub(super) length: Option<usize>,
+    /// The bytes of its part.
+    pub(super) part: &'a [u8],
     /// Returns whether a key is in the shard that is replayed. A command that processes each of its
     /// keys independently is run in every shard that contains one of them, for these keys only.
     pub owns: &'c dyn Fn(&[u8]) -> bool,
+}
+
+impl<'a> Observed<'_, 'a> {
+    /// Returns the length of the command in the log in bytes. That of a split command has to be read.
+    pub fn length(&self) -> usize {
+        self.length.unwrap_or_else(|| length_at(self.part, self.at.offset))
+    }
+
+    /// The same if the command need not be read for it.
+    #[inline]
+    pub(crate) fn known_length(&self) -> Option<usize> {
+        self.length
+    }
+
+    /// Returns the length of the command of the same part at an offset.
+    pub(crate) fn length_at(&self, offset: u64) -> usize {
+        length_at(self.part, offset)
+    }
+}
+
+fn length_at(part: &[u8], offset: u64) -> usize {
+    let at = usize::try_from(offset).unwrap_or(part.len());
+    frame_end(part, at).map_or(0, |end| end - at)
 }
 
 /// The result of a command.
@@ -59,6 +87,9 @@ pub trait ShardObserver: Sync {
     type Observer<'a>: Observer<'a>;
     /// The result of a shard.
     type Made: Send;
+    /// Whether the observer requires only the keys of its shard, of a command that processes each of its keys independently.
+    /// This is much cheaper where commands have many keys.
+    const SPLITS: bool = false;
 
     /// Creates the observer of a shard that is about to be replayed.
     fn begin<'a>(&self, shard: usize, keyspace: &Keyspace<'a>) -> Self::Observer<'a>;
@@ -82,6 +113,7 @@ pub(super) struct Unobserved<F>(pub(super) F);
 impl<T: Send, F: Fn(usize, &mut Keyspace<'_>) -> Result<T> + Sync> ShardObserver for Unobserved<F> {
     type Observer<'a> = ();
     type Made = T;
+    const SPLITS: bool = true;
 
     fn begin<'a>(&self, _: usize, _: &Keyspace<'a>) {}
 

@@ -60,6 +60,8 @@ pub struct Routed<'l> {
     pub commands: u64,
     /// Number of commands without effect, because a FLUSHALL follows them.
     pub dead_commands: u64,
+    /// Number of keys of commands that were split, without those without effect.
+    pub(super) split_keys: u64,
     /// Number of keys in the RDBs at the beginning of the parts.
     pub rdb_keys: u64,
     /// The end of the last part that a loader truncates, if it is torn.
@@ -197,6 +199,9 @@ pub(super) fn route_all<'l, const N: usize>(
 /// Maximum size in bytes of a command in a list, except in logs of very long commands.
 const LIST_BYTES: u64 = 3;
 
+/// The same for a key of a command that was split.
+const SPLIT_BYTES: u64 = 7;
+
 /// Divides shards into windows whose lists take at most a third of the memory.
 fn windows(
     wholes: &[Routed<'_>],
@@ -206,7 +211,9 @@ fn windows(
 ) -> Vec<Range<usize>> {
     let noted: u64 =
         wholes.iter().map(|whole| whole.commands - whole.dead_commands + whole.rdb_keys).sum();
-    let in_a_share = noted.saturating_mul(LIST_BYTES) / shards as u64 + 1;
+    let split: u64 = wholes.iter().map(|whole| whole.split_keys).sum();
+    let bytes = noted.saturating_mul(LIST_BYTES).saturating_add(split.saturating_mul(SPLIT_BYTES));
+    let in_a_share = bytes / shards as u64 + 1;
     let most = wanted.len().max(1) as u64;
     let at_once = usize::try_from((memory / 3 / in_a_share).clamp(1, most)).unwrap_or(1);
     let starts = wanted.clone().step_by(at_once);
@@ -321,6 +328,7 @@ impl<'l> Pass<'_, 'l> {
             memory: self.options.memory,
             commands: 0,
             dead_commands: 0,
+            split_keys: 0,
             rdb_keys: 0,
             torn: None,
             may_be_broken: self.options.excluded.clone(),
@@ -448,8 +456,10 @@ fn route_part<'l>(
         keys.clear_keys();
         *groups = UnionFind::default();
         routed.dead_commands = routed.commands + flush.commands_before;
+        routed.split_keys = 0;
     }
     routed.commands += router.commands;
+    routed.split_keys += router.split_keys;
     groups.join(&router.groups);
     let mut segments = router.segments;
     // Each part begins in database 0.

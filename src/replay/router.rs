@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::lists::{OffsetLists, Segment};
+use super::lists::{OffsetLists, Segment, SplitKind};
 use super::origin::Evidence;
-use crate::aof::{Frame, Join, Sink};
+use crate::aof::{Frame, Join, Sink, argument_at};
 use crate::base::glob::Glob;
 use crate::command::transaction_scan::Transactions;
 use crate::command::{
@@ -119,6 +119,8 @@ pub(super) struct Router<'p> {
     pub(super) transactions: Transactions,
     /// Number of complete commands, including those before a flush of all databases.
     pub(super) commands: u64,
+    /// Number of keys of commands that were split, without those before a flush of all databases.
+    pub(super) split_keys: u64,
     /// The last command that empties all databases: everything before it has no effect.
     pub(super) flush: Option<Flush>,
     /// Offsets of the commands for functions.
@@ -150,6 +152,7 @@ impl<'p> Router<'p> {
             groups: UnionFind::default(),
             transactions: Transactions::default(),
             commands: 0,
+            split_keys: 0,
             flush: None,
             functions: Vec::new(),
             evidence: Evidence::default(),
@@ -201,6 +204,9 @@ impl<'p> Router<'p> {
             }
             RoutingRule::Keys { splits } => {
                 let Some(id) = id else { return };
+                if splits && self.split(id, frame) {
+                    return;
+                }
                 let args: Vec<&[u8]> = frame.args().collect();
                 let mut keys = Vec::new();
                 let valid =
@@ -208,6 +214,40 @@ impl<'p> Router<'p> {
                 self.keys(id, &args, &keys, splits && valid, offset);
             }
         }
+    }
+
+    /// Routes a command of several keys that processes each independently, with the offset of each key. Returns `false`, and
+    /// routes nothing, if it has one key, is not written as servers write it, or fails.
+    fn split(&mut self, id: CommandId, frame: &Frame<'_>) -> bool {
+        let Some(kind) = SplitKind::from_id(id).filter(|_| frame.is_canonical()) else {
+            return false;
+        };
+        let (of_each, arguments) = (kind.arguments(), frame.argc() as usize - 1);
+        if arguments <= of_each || !arguments.is_multiple_of(of_each) {
+            return false;
+        }
+        let (bytes, mut at) = (frame.bytes(), frame.after_name());
+        let mut ends = at;
+        // Nothing is routed before all of it was read.
+        for _ in 0..arguments {
+            let Some(argument) = argument_at(bytes, ends) else { return false };
+            ends = argument.end + 2;
+        }
+        for _ in 0..arguments / of_each {
+            let Some(key) = argument_at(bytes, at) else { return false };
+            let shard = self.plan.partitioner.shard_of(&bytes[key.clone()]);
+            if self.window.contains(&shard) {
+                let (window, place) = (&self.window, frame.offset());
+                let lists = self.lists.get_or_insert_with(|| OffsetLists::new(window.len(), place));
+                lists.push_split(shard - window.start, (place, at as u64), kind, self.db);
+            }
+            self.split_keys += 1;
+            at = key.end + 2;
+            for _ in 1..of_each {
+                at = argument_at(bytes, at).map_or(ends, |value| value.end + 2);
+            }
+        }
+        true
     }
 
     /// Routes a command whose key positions have to be determined. A command whose keys cannot be
@@ -248,6 +288,7 @@ impl<'p> Router<'p> {
     fn flush(&mut self, offset: u64) {
         self.flush = Some(Flush { offset, commands_before: self.commands - 1 });
         self.lists = None;
+        self.split_keys = 0;
         self.groups = UnionFind::default();
         self.window = self.plan.window.clone();
     }
@@ -333,9 +374,11 @@ impl Join for Router<'_> {
             let commands_before = self.commands + flush.commands_before;
             self.flush = Some(Flush { commands_before, ..flush });
             self.segments.clear();
+            self.split_keys = 0;
             self.groups = UnionFind::default();
         }
         self.commands += later.commands;
+        self.split_keys += later.split_keys;
         self.evidence.join(later.evidence);
         self.groups.join(&later.groups);
         self.transactions.join(later.transactions);

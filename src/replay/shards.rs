@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::UNIX_EPOCH;
 
 use super::gather::{Copied, Gathered};
-use super::lists::Segment;
+use super::lists::{Place, Segment, Split};
 use super::observe::{Observed, Observer, Outcome, ShardObserver, Unobserved};
 use super::prefixes::{PrefixCounter, Prefixes};
 use super::route::{Routed, RoutedPart};
 use super::router::is_excluded;
 use super::workers::{self, Arenas};
 use crate::aof::log::PartRole;
-use crate::aof::{peek_key, read_args};
+use crate::aof::{argument_at, peek_key, read_args};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::progress::Progress;
 use crate::base::server::Server;
@@ -75,7 +75,7 @@ pub struct ReplayStats {
     /// The same for hash fields.
     pub lost_of_fields: Lost,
     /// Number of bytes of commands by the prefix of their first key, in the shards that are
-    /// sampled: see [`is_sample`].
+    /// sampled: see [`is_sample`]. Those of a command that was split are counted for each key.
     pub prefixes: Prefixes,
 }
 
@@ -144,14 +144,16 @@ pub fn replay_watched<W: ShardObserver>(
     let mut stats = ReplayStats::default();
     let mut take = take;
     for group in routed.groups() {
-        gathered.fill(routed, &group, threads);
+        gathered.fill(routed, &group, threads, W::SPLITS);
         let work = |arena: &mut Bump, shard: usize| {
             progress.check()?;
             arena.reset();
             let mut keyspace = Keyspace::expecting(arena, keys.load(Ordering::Relaxed));
             let mut observer = watch.begin(shard, &keyspace);
             let copied = gathered.commands_of(shard);
+            let shard = (shard, W::SPLITS);
             let stats = run_shard(routed, copied, shard, options, &mut keyspace, &mut observer)?;
+            let (shard, _) = shard;
             keys.store(keyspace.len(), Ordering::Relaxed);
             let made = watch.finish(shard, observer, &mut keyspace)?;
             progress.advance(bytes);
@@ -187,8 +189,8 @@ pub fn replay_pair<T: Send>(
         all.iter_mut().zip(more).for_each(|(all, more)| all.join(more));
     };
     for group in one.groups() {
-        gathered[0].fill(one, &group, threads);
-        gathered[1].fill(other, &group, threads);
+        gathered[0].fill(one, &group, threads, true);
+        gathered[1].fill(other, &group, threads, true);
         let work = |arena: &mut Bump, shard: usize| {
             progress.check()?;
             arena.reset();
@@ -196,8 +198,8 @@ pub fn replay_pair<T: Send>(
             let (of_one, of_other) =
                 (gathered[0].commands_of(shard), gathered[1].commands_of(shard));
             let stats = [
-                run_shard(one, of_one, shard, options[0], &mut first, &mut ())?,
-                run_shard(other, of_other, shard, options[1], &mut second, &mut ())?,
+                run_shard(one, of_one, (shard, true), options[0], &mut first, &mut ())?,
+                run_shard(other, of_other, (shard, true), options[1], &mut second, &mut ())?,
             ];
             let made = make(shard, [&mut first, &mut second])?;
             progress.advance(bytes);
@@ -225,7 +227,7 @@ const LINES: [usize; 3] = [0, 64, 128];
 fn run_shard<'a, O: Observer<'a>>(
     routed: &Routed<'a>,
     copied: Copied<'a>,
-    shard: usize,
+    (shard, splits): (usize, bool),
     options: &ReplayOptions,
     keyspace: &mut Keyspace<'a>,
     observer: &mut O,
@@ -263,6 +265,7 @@ fn run_shard<'a, O: Observer<'a>>(
             number,
             partitioner: &routed.partitioner,
             shard,
+            splits,
             context: &context,
             keyspace,
             observer,
@@ -270,9 +273,7 @@ fn run_shard<'a, O: Observer<'a>>(
             prefixes: prefixes.as_mut(),
             args: Vec::with_capacity(64),
         };
-        for segment in &part.segments {
-            runner.run(segment, list, routed)?;
-        }
+        runner.run(&part.segments, list, routed)?;
     }
     stats.prefixes = prefixes.map(PrefixCounter::finish).unwrap_or_default();
     let lost = std::mem::take(&mut stats.warnings.lost_expiries);
@@ -299,8 +300,8 @@ fn load_records<'a>(
     if routed.commands == 0 {
         loader.keep_access();
     }
-    for (offset, db) in segment.places(list) {
-        if let Err(damage) = records.read(u64::from(db), offset, &mut loader)
+    for Place { at, db, .. } in segment.places(list) {
+        if let Err(damage) = records.read(u64::from(db), at, &mut loader)
             && !is_excluded(damage.key.as_deref(), &routed.may_be_broken)
         {
             return Err(damaged(damage.offset));
@@ -334,11 +335,15 @@ fn written_ms(part: &RoutedPart<'_>) -> Option<i64> {
 
 /// A command that will be run soon.
 #[derive(Clone, Copy)]
-struct Next<'a> {
+struct Next<'a, 'l> {
     place: u64,
     db: u32,
     /// The bytes that begin with it.
     bytes: &'a [u8],
+    /// Its keys in the shard, if only these are run.
+    split: Option<Split<'l>>,
+    /// Whether the bytes contain only these.
+    is_reduced: bool,
 }
 
 struct Runner<'r, 'c, 'a, O> {
@@ -348,6 +353,8 @@ struct Runner<'r, 'c, 'a, O> {
     number: u32,
     partitioner: &'r Partitioner,
     shard: usize,
+    /// Whether only the keys of the shard are run of commands that were split.
+    splits: bool,
     context: &'c Context<'c>,
     keyspace: &'r mut Keyspace<'a>,
     observer: &'r mut O,
@@ -357,8 +364,17 @@ struct Runner<'r, 'c, 'a, O> {
 }
 
 impl<'a, O: Observer<'a>> Runner<'_, '_, 'a, O> {
-    fn run(&mut self, segment: &Segment, list: usize, routed: &Routed<'_>) -> Result<()> {
-        let mut places = segment.places(list);
+    fn run(&mut self, segments: &[Segment], list: usize, routed: &Routed<'_>) -> Result<()> {
+        // One sequence, because what is prefetched would be too late at the beginning of each segment.
+        let mut places = segments.iter().enumerate().flat_map(|(number, segment)| {
+            if let Some(next) = segments.get(number + 2) {
+                next.ask_end(list);
+            }
+            if let Some(next) = segments.get(number + 1) {
+                next.ask_places(list);
+            }
+            segment.places(list)
+        });
         // A ring: the next command to run, followed by those that are prefetched.
         let mut ahead = [None; RING];
         let mut found = [None; RING];
@@ -377,23 +393,31 @@ impl<'a, O: Observer<'a>> Runner<'_, '_, 'a, O> {
 
     /// Returns the command at an offset, and prefetches its bytes if they are in the log.
     #[inline(always)]
-    fn next(&mut self, place: Option<(u64, u32)>) -> Option<Next<'a>> {
-        let (place, db) = place?;
-        let bytes = self.copied.next().unwrap_or_else(|| {
+    fn next<'l>(&mut self, place: Option<Place<'l>>) -> Option<Next<'a, 'l>> {
+        let Place { at: place, db, split } = place?;
+        let (copied, split) = (self.copied.next(), split.filter(|_| self.splits));
+        let is_reduced = copied.is_some() && split.is_some();
+        let bytes = copied.unwrap_or_else(|| {
             let bytes = usize::try_from(place).ok().and_then(|at| self.bytes.get(at..));
             let bytes = bytes.unwrap_or_default();
-            LINES.iter().for_each(|line| prefetch(bytes, *line));
+            let first = split.and_then(|it| it.offsets().next()).unwrap_or(0);
+            LINES.iter().for_each(|line| prefetch(bytes, first + *line));
             bytes
         });
-        Some(Next { place, db, bytes })
+        Some(Next { place, db, bytes, split, is_reduced })
     }
 
     /// Prefetches the entry of a command's key, whose bytes have arrived by now, and returns its
     /// database and index.
     #[inline(always)]
-    fn ask_entry(&self, next: Option<Next<'_>>) -> Option<(u32, u32)> {
+    fn ask_entry(&self, next: Option<Next<'_, '_>>) -> Option<(u32, u32)> {
         let next = next?;
-        let key = peek_key(next.bytes, 0)?;
+        let key = match next.split {
+            Some(split) if !next.is_reduced => {
+                next.bytes.get(argument_at(next.bytes, split.offsets().next()?)?)?
+            }
+            _ => peek_key(next.bytes, 0)?,
+        };
         Some((next.db, self.keyspace.last_db(next.db)?.ask(key)?))
     }
 
@@ -408,19 +432,43 @@ impl<'a, O: Observer<'a>> Runner<'_, '_, 'a, O> {
     }
 
     #[inline]
-    fn run_one(&mut self, next: Next<'a>, routed: &Routed<'_>) -> Result<()> {
-        let Next { place, db, bytes } = next;
-        let Some(end) = read_args(bytes, 0, &mut self.args) else {
+    fn run_one(&mut self, next: Next<'a, '_>, routed: &Routed<'_>) -> Result<()> {
+        let Next { place, db, bytes, split, is_reduced } = next;
+        let end = match split {
+            Some(split) if !is_reduced => self.read_split(split, bytes),
+            _ => read_args(bytes, 0, &mut self.args),
+        };
+        let Some(end) = end else {
             self.part.part.mapping.check()?;
             return Err(self.changed(place));
         };
         let frame = &bytes[..end];
+        if let Some(prefixes) = &mut self.prefixes {
+            match split {
+                Some(split) => split.count(&self.args, prefixes),
+                None => prefixes.add(self.args.get(1).copied().unwrap_or_default(), end),
+            }
+        }
+        let id = match split {
+            Some(split) => Some(split.kind.id()),
+            None => {
+                // The name is part of the frame; the lookup is faster with the bytes after it.
+                let name_start = self.args[0].as_ptr() as usize - frame.as_ptr() as usize;
+                lookup_prefix(&frame[name_start..], self.args[0].len())
+            }
+        };
         let name = self.args[0];
-        // The name is part of the frame; the lookup is faster with the bytes after it.
-        let name_start = name.as_ptr() as usize - frame.as_ptr() as usize;
-        let id = lookup_prefix(&frame[name_start..], name.len());
         let at = Position { part: self.number, offset: place };
-        let seen = Observed { at, id, db, args: &self.args, frame, owns: self.context.owns };
+        let seen = Observed {
+            at,
+            id,
+            db,
+            args: &self.args,
+            is_split: split.is_some(),
+            length: split.is_none().then_some(end),
+            part: self.bytes,
+            owns: self.context.owns,
+        };
         self.observer.before(&seen, self.keyspace);
         let mut call = Call {
             args: &self.args,
@@ -432,9 +480,6 @@ impl<'a, O: Observer<'a>> Runner<'_, '_, 'a, O> {
             warnings: &mut self.stats.warnings,
         };
         self.stats.commands += 1;
-        if let Some(prefixes) = &mut self.prefixes {
-            prefixes.add(self.args.get(1).copied().unwrap_or_default(), end);
-        }
         let carried = |id: CommandId| id.row().group == Group::Vector && id.row().writes;
         let applied = match id {
             Some(id) if !carried(id) => id.row().run(&mut call),
@@ -458,6 +503,15 @@ impl<'a, O: Observer<'a>> Runner<'_, '_, 'a, O> {
             }
             Err(Unapplied::Refused(why)) => Err(self.refused(place, why)),
         }
+    }
+
+    /// Reads the keys of a command that are in the shard, with their values, instead of all its arguments. Returns 0, because
+    /// the end of the command is not read.
+    fn read_split(&mut self, split: Split<'_>, frame: &'a [u8]) -> Option<usize> {
+        self.args.clear();
+        self.args.push(split.kind.name().as_bytes());
+        split.read(frame, &mut self.args)?;
+        Some(0)
     }
 
     /// A command that concerns several shards fails in each of them, and is counted in one.

@@ -161,6 +161,116 @@ fn commands_left_in_the_log_run_in_order() {
     }
 }
 
+/// A command of many keys is run for each of them in its shard: from a copy, or from the log if it is long or there is no space.
+#[test]
+fn commands_of_many_keys_are_split_between_shards() {
+    let mut commands = Vec::new();
+    for number in 0..3_000_usize {
+        let key = |nth: usize| format!("key:{}", number * 7919 % 991 + nth * 13);
+        let value = |nth: usize| match (number + nth) % 50 {
+            0 => "v".repeat(4000 + nth),
+            1 => String::new(),
+            _ => format!("{number}-{nth}"),
+        };
+        let count = 2 + number % 40;
+        match number % 5 {
+            0 => commands.push(format!("RPUSH list:{number} x")),
+            1 => {
+                let keys: Vec<String> = (0..count).map(key).collect();
+                commands.push(format!("{} {}", ["DEL", "unlink"][number % 2], keys.join(" ")));
+            }
+            _ => {
+                let pairs = (0..count).map(|nth| format!("{} {}", key(nth), value(nth)));
+                let pairs: Vec<String> = pairs.collect();
+                // The last pair again, with another value.
+                commands.push(format!("MSET {} {} again", pairs.join(" "), key(count - 1)));
+            }
+        }
+        if number % 100 == 0 {
+            commands.push(format!("SELECT {}", number % 3));
+            // They fail, and have no effect.
+            commands.push("MSET key:1 1 key:2".to_owned());
+        }
+    }
+    let log = log_of(&commands);
+    let expected = one_by_one(&log);
+    for (memory, threads) in [(None, 1), (None, 3), (Some(100_000), 2), (Some(3_000_000), 2)] {
+        let route_options = RouteOptions { memory, ..RouteOptions::default() };
+        let (fingerprint, stats) = replayed(&log, &route_options, threads);
+        assert_eq!(fingerprint, expected, "{memory:?} {threads}");
+        let failed: u64 = stats.failed.values().map(|(count, _)| count).sum();
+        assert_eq!(failed, 30, "{memory:?} {threads}");
+    }
+}
+
+/// The bytes of a command of several keys are counted once, for the prefix of each key.
+#[test]
+fn prefixes_of_split_commands_are_counted_for_each_key() {
+    let log = log_of(&["MSET user:1 a job:1 bb user:2 ccc", "SET user:3 x", "DEL job:1 job:2"]);
+    let (_, stats) = replayed(&log, &RouteOptions::default(), 1);
+    let bytes = |prefix: &str| stats.prefixes.0.get(prefix.as_bytes()).copied();
+    let set = "*3\r\n$3\r\nSET\r\n$6\r\nuser:3\r\n$1\r\nx\r\n".len();
+    let user = "$6\r\nuser:1\r\n$1\r\na\r\n$6\r\nuser:2\r\n$3\r\nccc\r\n".len() + set;
+    let job = "$5\r\njob:1\r\n$2\r\nbb\r\n$5\r\njob:1\r\n$5\r\njob:2\r\n".len();
+    assert_eq!((bytes("user:"), bytes("job:")), (Some(user as u64), Some(job as u64)));
+}
+
+/// The keys of a command that an observer sees in a shard, and the length of the command.
+struct Seen;
+
+impl ShardObserver for Seen {
+    type Observer<'a> = KeysSeen;
+    type Made = KeysSeen;
+    const SPLITS: bool = true;
+
+    fn begin<'a>(&self, _: usize, _: &Keyspace<'a>) -> KeysSeen {
+        KeysSeen::default()
+    }
+
+    fn finish<'a>(
+        &self,
+        _: usize,
+        seen: KeysSeen,
+        _: &mut Keyspace<'a>,
+    ) -> crate::base::error::Result<KeysSeen> {
+        Ok(seen)
+    }
+}
+
+#[derive(Default)]
+struct KeysSeen(Vec<(Vec<u8>, bool, usize)>);
+
+impl<'a> Observer<'a> for KeysSeen {
+    fn before(&mut self, seen: &Observed<'_, 'a>, _: &mut Keyspace<'a>) {
+        let keys = seen.args[1..].iter().step_by(if seen.args[0] == b"MSET" { 2 } else { 1 });
+        assert!(keys.clone().all(|key| (seen.owns)(key)));
+        self.0.extend(keys.map(|key| (key.to_vec(), seen.is_split, seen.length())));
+    }
+}
+
+#[test]
+fn observers_see_the_keys_of_their_shard_and_the_length_of_the_command() {
+    let commands = ["MSET a 1 b 22 c 333", "DEL a d", "DEL e"];
+    let log = log_of(&commands);
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), &log).expect("it is written");
+    let log = open_files(file.path()).expect("a log");
+    let routing = route(&log, &RouteOptions::default(), &Silent).expect("it is routed");
+    let mut all = Vec::new();
+    let take = |_, seen: KeysSeen| {
+        all.extend(seen.0);
+        Ok(())
+    };
+    replay_watched(routing.whole(), &options(1), &Silent, &Seen, take).expect("it is replayed");
+    all.sort();
+    let length = |command: usize| log_of(&commands[command..=command]).len();
+    let expected = [("a", 0), ("a", 1), ("b", 0), ("c", 0), ("d", 1), ("e", 2)]
+        .map(|(key, command)| (key.as_bytes().to_vec(), command < 2, length(command)));
+    let mut expected = expected.to_vec();
+    expected.sort();
+    assert_eq!(all, expected);
+}
+
 proptest! {
     #[test]
     fn sharded_replay_equals_sequential_replay(

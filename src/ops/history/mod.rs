@@ -151,6 +151,7 @@ struct CarryNotes {
 impl ShardObserver for Carries {
     type Observer<'a> = CarryNotes;
     type Made = Vec<(Position, Carry)>;
+    const SPLITS: bool = true;
 
     fn begin<'a>(&self, _: usize, _: &Keyspace<'a>) -> CarryNotes {
         CarryNotes::default()

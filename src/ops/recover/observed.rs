@@ -105,15 +105,15 @@ pub(super) struct ShardLosses<'c, 'a> {
     expiries: HashMap<(u32, &'a [u8]), NewExpiry>,
     /// The keys that the current command may delete.
     pending: Vec<(u32, &'a [u8], Option<i64>)>,
-    /// The keys of the last commands, and the ends of these commands.
-    recent: [(&'a [u8], Position); RECENT],
+    /// The keys of the last commands, with the positions of these commands, and their lengths if these are known.
+    recent: [(&'a [u8], Position, Option<usize>); RECENT],
     next: usize,
     /// The key that the current command gives an expiry, if it has none.
     without_expiry: Option<&'a [u8]>,
 }
 
 fn end(seen: &Observed<'_, '_>) -> u64 {
-    seen.at.offset.saturating_add(seen.frame.len() as u64)
+    seen.at.offset.saturating_add(seen.length() as u64)
 }
 
 impl<'c, 'a> ShardLosses<'c, 'a> {
@@ -137,7 +137,7 @@ impl<'c, 'a> ShardLosses<'c, 'a> {
             gone: HashMap::new(),
             expiries: HashMap::new(),
             pending: Vec::new(),
-            recent: [(&[], Position::default()); RECENT],
+            recent: [(&[], Position::default(), Some(0)); RECENT],
             next: 0,
             without_expiry: None,
         }
@@ -184,11 +184,12 @@ impl<'c, 'a> ShardLosses<'c, 'a> {
         let Some(&key) = seen.args.get(1) else { return };
         let entry = keyspace.db(seen.db).get(key);
         let lasts = entry.is_some_and(|entry| entry.expires_ms().is_none());
-        let is_new = self.recent.iter().any(|(recent, at)| {
-            let distance = seen.at.offset.checked_sub(at.offset);
-            *recent == key
-                && at.part == seen.at.part
-                && distance.is_some_and(|distance| distance <= AT_ONCE)
+        let is_new = self.recent.iter().any(|(recent, at, length)| {
+            *recent == key && at.part == seen.at.part && {
+                let length = length.unwrap_or_else(|| seen.length_at(at.offset));
+                let distance = seen.at.offset.checked_sub(at.offset + length as u64);
+                distance.is_some_and(|distance| distance <= AT_ONCE)
+            }
         });
         self.without_expiry = Some(key).filter(|_| lasts && !is_new);
     }
@@ -214,7 +215,7 @@ impl<'c, 'a> ShardLosses<'c, 'a> {
         if retyped > 0 && watch == Watch::No && outcome == Outcome::Done {
             self.overwritten(seen, key);
         }
-        self.recent[self.next % RECENT] = (key, Position { offset: end(seen), ..seen.at });
+        self.recent[self.next % RECENT] = (key, seen.at, seen.known_length());
         self.next = self.next.wrapping_add(1);
     }
 

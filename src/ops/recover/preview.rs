@@ -381,6 +381,7 @@ struct ShareCounter<'t, 'a> {
 impl<'t> ShardObserver for Counter<'t> {
     type Observer<'a> = ShareCounter<'t, 'a>;
     type Made = (KeyspaceSummary, Vec<Cost>, Losses);
+    const SPLITS: bool = true;
 
     fn begin<'a>(&self, _: usize, _: &Keyspace<'a>) -> ShareCounter<'t, 'a> {
         let mut costs = Vec::new();

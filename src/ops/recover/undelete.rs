@@ -168,6 +168,7 @@ struct Removed<'a> {
 impl<'w> ShardObserver for Stashing<'w> {
     type Observer<'a> = Stash<'w, 'a>;
     type Made = Made;
+    const SPLITS: bool = true;
 
     fn begin<'a>(&self, _: usize, _: &Keyspace<'a>) -> Stash<'w, 'a> {
         Stash { wanted: self.wanted, deleted: HashMap::new(), pending: Vec::new() }

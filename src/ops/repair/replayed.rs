@@ -342,7 +342,9 @@ struct OfShard {
 
 impl<'a> Observer<'a> for OfShard {
     fn before(&mut self, seen: &Observed<'_, 'a>, keyspace: &mut Keyspace<'a>) {
-        if let (Some(CommandId::DEL | CommandId::UNLINK), [_, key]) = (seen.id, seen.args) {
+        if let (Some(CommandId::DEL | CommandId::UNLINK), [_, key], false) =
+            (seen.id, seen.args, seen.is_split)
+        {
             match keyspace.db(seen.db).contains(key) {
                 true => self.deletions.found += 1,
                 false => self.deletions.missed += 1,
@@ -354,7 +356,7 @@ impl<'a> Observer<'a> for OfShard {
         if let Outcome::Failed(error) = outcome {
             let name = seen.args.first().copied().unwrap_or_default();
             let name = name.to_ascii_uppercase().escape_ascii().to_string();
-            self.failing.push((seen.at, seen.frame.len(), name, error));
+            self.failing.push((seen.at, seen.length(), name, error));
         }
     }
 }
@@ -362,6 +364,7 @@ impl<'a> Observer<'a> for OfShard {
 impl ShardObserver for Failures {
     type Observer<'a> = OfShard;
     type Made = (u64, OfShard);
+    const SPLITS: bool = true;
 
     fn begin<'a>(&self, _: usize, _: &Keyspace<'a>) -> OfShard {
         OfShard::default()

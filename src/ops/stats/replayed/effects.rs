@@ -238,7 +238,7 @@ impl<'a> Observer<'a> for EffectObserver<'_, 'a> {
         if id.row().destruction.is_some() && id.row().keys == Keys::None {
             self.deleted_all(seen, id, keyspace);
         }
-        let bytes = seen.frame.len() as u64 / self.named;
+        let bytes = seen.length() as u64 / self.named;
         for touched in self.touched.drain(..) {
             let exists = keyspace.db(touched.db).contains(touched.key);
             let written = self.keys.entry((touched.db, touched.key)).or_default();
