@@ -130,22 +130,21 @@ impl Piece {
         self.0.resize_with(shards, Vec::new);
         self.0.iter_mut().for_each(Vec::clear);
         for (bytes, segment) in segments {
-            // Those of all lists, so that the first commands of each are prefetched as well.
-            let mut ahead = (first..first + shards).flat_map(|list| segment.places(list));
-            // Only the lines of a command as long as those before it: memory fetches few lines at a time.
-            let mut ask = move |usual: usize| {
-                let Some(place) = ahead.next() else { return };
-                let key = place.split.filter(|_| splits).and_then(|it| it.offsets().next());
-                let usual = if key.is_some() { USUAL_KEY } else { usual };
-                if let Ok(at) = usize::try_from(place.at) {
-                    let at = at + key.unwrap_or(0);
-                    let lines = (at % LINE + usual).div_ceil(LINE).clamp(1, MOST_LINES);
-                    (0..lines).for_each(|line| prefetch(bytes, at + line * LINE));
-                }
-            };
-            let mut usual = 2 * LINE;
-            (0..AHEAD).for_each(|_| ask(usual));
             for (list, buffer) in self.0.iter_mut().enumerate() {
+                let mut ahead = segment.places(first + list);
+                // Only the lines of a command as long as those before it: memory fetches few lines at a time.
+                let mut ask = move |usual: usize| {
+                    let Some(place) = ahead.next() else { return };
+                    let key = place.split.filter(|_| splits).and_then(|it| it.offsets().next());
+                    let usual = if key.is_some() { USUAL_KEY } else { usual };
+                    if let Ok(at) = usize::try_from(place.at) {
+                        let at = at + key.unwrap_or(0);
+                        let lines = (at % LINE + usual).div_ceil(LINE).clamp(1, MOST_LINES);
+                        (0..lines).for_each(|line| prefetch(bytes, at + line * LINE));
+                    }
+                };
+                let mut usual = 2 * LINE;
+                (0..AHEAD).for_each(|_| ask(usual));
                 let mut before = 0;
                 for place in segment.places(first + list) {
                     ask(usual);

@@ -11,7 +11,6 @@
 use super::prefixes::PrefixCounter;
 use crate::aof::argument_at;
 use crate::command::CommandId;
-use crate::disk::{prefetch, prefetch_ref};
 
 /// A command that processes each of its keys independently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -254,21 +253,6 @@ impl List {
 }
 
 impl Segment {
-    /// Prefetches what is required for [`ask_places`](Self::ask_places).
-    #[inline]
-    pub(super) fn ask_end(&self, shard: usize) {
-        if let Some(end) = self.ends.get(shard) {
-            prefetch_ref(end);
-        }
-    }
-
-    /// Prefetches the beginning of a shard's list.
-    #[inline]
-    pub(super) fn ask_places(&self, shard: usize) {
-        let start = if shard == 0 { 0 } else { self.ends[shard - 1] as usize };
-        [0, 64, 128].iter().for_each(|line| prefetch(&self.bytes, start + line));
-    }
-
     /// Returns the offsets in a shard's list.
     pub(super) fn places(&self, shard: usize) -> Places<'_> {
         let start = if shard == 0 { 0 } else { self.ends[shard - 1] as usize };
@@ -287,7 +271,7 @@ pub(super) struct Places<'l> {
 impl<'l> Iterator for Places<'l> {
     type Item = Place<'l>;
 
-    #[inline(always)]
+    #[inline]
     fn next(&mut self) -> Option<Place<'l>> {
         loop {
             match take(&mut self.bytes)? {
@@ -307,7 +291,7 @@ impl<'l> Iterator for Places<'l> {
 
 impl<'l> Places<'l> {
     /// Reads what follows the number of a kind.
-    #[inline(always)]
+    #[inline]
     fn split(&mut self, kind: SplitKind) -> Option<Split<'l>> {
         self.last += take(&mut self.bytes)?;
         let from = self.bytes;

@@ -273,7 +273,9 @@ fn run_shard<'a, O: Observer<'a>>(
             prefixes: prefixes.as_mut(),
             args: Vec::with_capacity(64),
         };
-        runner.run(&part.segments, list, routed)?;
+        for segment in &part.segments {
+            runner.run(segment, list, routed)?;
+        }
     }
     stats.prefixes = prefixes.map(PrefixCounter::finish).unwrap_or_default();
     let lost = std::mem::take(&mut stats.warnings.lost_expiries);
@@ -364,17 +366,8 @@ struct Runner<'r, 'c, 'a, O> {
 }
 
 impl<'a, O: Observer<'a>> Runner<'_, '_, 'a, O> {
-    fn run(&mut self, segments: &[Segment], list: usize, routed: &Routed<'_>) -> Result<()> {
-        // One sequence, because what is prefetched would be too late at the beginning of each segment.
-        let mut places = segments.iter().enumerate().flat_map(|(number, segment)| {
-            if let Some(next) = segments.get(number + 2) {
-                next.ask_end(list);
-            }
-            if let Some(next) = segments.get(number + 1) {
-                next.ask_places(list);
-            }
-            segment.places(list)
-        });
+    fn run(&mut self, segment: &Segment, list: usize, routed: &Routed<'_>) -> Result<()> {
+        let mut places = segment.places(list);
         // A ring: the next command to run, followed by those that are prefetched.
         let mut ahead = [None; RING];
         let mut found = [None; RING];
