@@ -15,7 +15,7 @@
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-use super::lists::{Segment, Split, SplitKind};
+use super::lists::{Place, Segment, Split, SplitKind};
 use super::route::Routed;
 use crate::aof::{argument_at, frame_end};
 use crate::base::threads::run_together;
@@ -131,40 +131,64 @@ impl Piece {
         self.0.iter_mut().for_each(Vec::clear);
         for (bytes, segment) in segments {
             for (list, buffer) in self.0.iter_mut().enumerate() {
-                let mut ahead = segment.places(first + list);
-                // Only the lines of a command as long as those before it: memory fetches few lines at a time.
-                let mut ask = move |usual: usize| {
-                    let Some(place) = ahead.next() else { return };
-                    let key = place.split.filter(|_| splits).and_then(|it| it.offsets().next());
-                    let usual = if key.is_some() { USUAL_KEY } else { usual };
-                    if let Ok(at) = usize::try_from(place.at) {
-                        let at = at + key.unwrap_or(0);
-                        let lines = (at % LINE + usual).div_ceil(LINE).clamp(1, MOST_LINES);
-                        (0..lines).for_each(|line| prefetch(bytes, at + line * LINE));
+                let list = first + list;
+                match segment.has_splits() {
+                    true => {
+                        fill_list::<true>(bytes, (segment, list), splits, buffer, &mut capacity)
                     }
-                };
-                let mut usual = 2 * LINE;
-                (0..AHEAD).for_each(|_| ask(usual));
-                let mut before = 0;
-                for place in segment.places(first + list) {
-                    ask(usual);
-                    if let Some(split) = place.split.filter(|_| splits) {
-                        copy_split(bytes, place.at, split, buffer, &mut capacity);
-                    } else if place.at - before < NEAR {
-                        buffer.extend_from_slice(&LEFT);
-                    } else {
-                        let len = copy(bytes, place.at, buffer, &mut capacity);
-                        // Rises at once, and falls slowly.
-                        usual = len.max((7 * usual + len) / 8);
+                    false => {
+                        fill_list::<false>(bytes, (segment, list), false, buffer, &mut capacity)
                     }
-                    before = place.at;
                 }
             }
         }
     }
 }
 
-/// Number of bytes from the length line of a key that are prefetched of a command that was split.
+/// Copies the commands of a shard. `SPLITS`: whether the segment has commands that were split; `splits`: whether only the keys
+/// of the shard are copied of these.
+fn fill_list<const SPLITS: bool>(
+    bytes: &[u8],
+    (segment, list): (&Segment, usize),
+    splits: bool,
+    buffer: &mut Vec<u8>,
+    capacity: &mut usize,
+) {
+    let split_of = |place: &Place| {
+        let at = place.split.filter(|_| SPLITS && splits)?;
+        segment.split(at, list)
+    };
+    let mut ahead = segment.places::<SPLITS>(list);
+    // Only the lines of a command as long as those before it: memory fetches few lines at a time.
+    let mut ask = move |usual: usize| {
+        let Some(place) = ahead.next() else { return };
+        let key = split_of(&place).and_then(|it| it.offsets().next());
+        let usual = if key.is_some() { USUAL_KEY } else { usual };
+        if let Ok(at) = usize::try_from(place.at) {
+            let at = at + key.unwrap_or(0);
+            let lines = (at % LINE + usual).div_ceil(LINE).clamp(1, MOST_LINES);
+            (0..lines).for_each(|line| prefetch(bytes, at + line * LINE));
+        }
+    };
+    let mut usual = 2 * LINE;
+    (0..AHEAD).for_each(|_| ask(usual));
+    let mut before = 0;
+    for place in segment.places::<SPLITS>(list) {
+        ask(usual);
+        if let Some(split) = split_of(&place) {
+            copy_split(bytes, place.at, split, buffer, capacity);
+        } else if place.at - before < NEAR {
+            buffer.extend_from_slice(&LEFT);
+        } else {
+            let len = copy(bytes, place.at, buffer, capacity);
+            // Rises at once, and falls slowly.
+            usual = len.max((7 * usual + len) / 8);
+        }
+        before = place.at;
+    }
+}
+
+// Number of bytes from the length line of a key that are prefetched of a command that was split.
 const USUAL_KEY: usize = 48;
 
 /// Copies a command unless it is long, and returns its length; 0 if it was not copied.

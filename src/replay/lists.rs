@@ -8,6 +8,8 @@
 //! 4. Numbers are encoded in groups of seven bits, the lowest first, with the high bit set if more
 //! groups follow.
 
+use std::num::NonZeroU32;
+
 use super::prefixes::PrefixCounter;
 use crate::aof::argument_at;
 use crate::command::CommandId;
@@ -71,18 +73,19 @@ impl SplitKind {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Split<'l> {
     pub(super) kind: SplitKind,
-    /// The offset of the first key, and for each further one the number of the kind, 0, and its offset.
-    offsets: &'l [u8],
+    /// The offset of the first key, and for each further one the number of the kind, 0, and its offset; then the rest of the
+    /// list.
+    bytes: &'l [u8],
 }
 
 impl<'l> Split<'l> {
     /// Returns the offset in the command of the length line of each key.
     #[inline]
     pub(super) fn offsets(self) -> impl Iterator<Item = usize> + Clone + use<'l> {
-        let mut bytes = self.offsets;
+        let mut bytes = self.bytes;
         std::iter::from_fn(move || {
             let offset = take(&mut bytes)?;
-            bytes = bytes.get(2..).unwrap_or_default();
+            bytes = bytes.strip_prefix(&[self.kind as u8, 0]).unwrap_or_default();
             usize::try_from(offset).ok()
         })
     }
@@ -118,18 +121,23 @@ fn encoded_len(len: usize) -> usize {
 
 /// A command in the list of a shard.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place<'l> {
+pub(super) struct Place {
     /// Its offset.
     pub(super) at: u64,
     /// The selected database.
     pub(super) db: u32,
-    /// Its keys that are in the shard, if it was split.
-    pub(super) split: Option<Split<'l>>,
+    /// Where the list has its keys that are in the shard, if it was split: see [`Segment::split`].
+    pub(super) split: Option<SplitAt>,
 }
+
+/// The number of the first byte of a command in a segment, from 1.
+pub(super) type SplitAt = NonZeroU32;
 
 /// Lists under construction, one for each shard.
 pub(super) struct OffsetLists {
     lists: Vec<List>,
+    /// Whether a command was split.
+    has_splits: bool,
     /// The offset from which distances are counted.
     base: u64,
 }
@@ -147,6 +155,7 @@ pub(super) struct Segment {
     bytes: Box<[u8]>,
     /// The end of each shard's list.
     ends: Box<[u32]>,
+    has_splits: bool,
     base: u64,
     /// The database selected at the beginning, if known.
     pub(super) start_db: Option<u32>,
@@ -157,7 +166,7 @@ impl OffsetLists {
     pub(super) fn new(shards: usize, base: u64) -> Self {
         let mut lists = Vec::with_capacity(shards);
         lists.resize_with(shards, || List { last: base, ..List::default() });
-        OffsetLists { lists, base }
+        OffsetLists { lists, has_splits: false, base }
     }
 
     /// Adds an offset to a shard's list. Offsets must be added in ascending order.
@@ -192,6 +201,7 @@ impl OffsetLists {
         if list.bytes.capacity() - list.bytes.len() < 1 + 2 * LONGEST_NUMBER {
             list.grow();
         }
+        self.has_splits = true;
         list.bytes.push(kind as u8);
         put(&mut list.bytes, place - list.last);
         list.last = place;
@@ -224,7 +234,9 @@ impl OffsetLists {
                 u32::try_from(joined.len()).expect("lists of a segment have fewer than 2^32 bytes"),
             );
         }
-        Some(Segment { bytes: joined.into(), ends: ends.into(), base: self.base, start_db: None })
+        let has_splits = std::mem::take(&mut self.has_splits);
+        let (bytes, ends) = (joined.into(), ends.into());
+        Some(Segment { bytes, ends, has_splits, base: self.base, start_db: None })
     }
 }
 
@@ -253,55 +265,72 @@ impl List {
 }
 
 impl Segment {
-    /// Returns the offsets in a shard's list.
-    pub(super) fn places(&self, shard: usize) -> Places<'_> {
+    /// Whether a command was split. Without one, the offsets are read faster.
+    pub(super) fn has_splits(&self) -> bool {
+        self.has_splits
+    }
+
+    /// Returns the offsets in a shard's list. `SPLITS`: whether the segment has commands that were split.
+    pub(super) fn places<const SPLITS: bool>(&self, shard: usize) -> Places<'_, SPLITS> {
         let start = if shard == 0 { 0 } else { self.ends[shard - 1] as usize };
-        let bytes = &self.bytes[start..self.ends[shard] as usize];
-        Places { bytes, last: self.base, db: self.start_db.unwrap_or(0) }
+        let end = self.ends[shard];
+        let bytes = &self.bytes[start..end as usize];
+        Places { bytes, end, last: self.base, db: self.start_db.unwrap_or(0) }
+    }
+
+    /// Returns the keys of a command that was split, which are in this shard.
+    #[inline]
+    pub(super) fn split(&self, at: SplitAt, shard: usize) -> Option<Split<'_>> {
+        let mut bytes = self.bytes.get(at.get() as usize - 1..self.ends[shard] as usize)?;
+        let kind = SplitKind::from_number(take(&mut bytes)?)?;
+        take(&mut bytes)?;
+        Some(Split { kind, bytes })
     }
 }
 
 /// An iterator over the offsets of a shard in a segment, each with the selected database.
-pub(super) struct Places<'l> {
+pub(super) struct Places<'l, const SPLITS: bool> {
     bytes: &'l [u8],
+    /// Where they end in the segment.
+    end: u32,
     last: u64,
     db: u32,
 }
 
-impl<'l> Iterator for Places<'l> {
-    type Item = Place<'l>;
+impl<const SPLITS: bool> Iterator for Places<'_, SPLITS> {
+    type Item = Place;
 
     #[inline]
-    fn next(&mut self) -> Option<Place<'l>> {
+    fn next(&mut self) -> Option<Place> {
         loop {
+            let from = self.bytes.len();
             match take(&mut self.bytes)? {
                 0 => self.db = u32::try_from(take(&mut self.bytes)?).ok()?,
-                distance @ DISTANCE.. => {
+                number if SPLITS && number < DISTANCE => {
+                    let split = self.skip_split(number, from)?;
+                    return Some(Place { at: self.last, db: self.db, split: Some(split) });
+                }
+                distance => {
                     self.last += distance - DISTANCE;
                     return Some(Place { at: self.last, db: self.db, split: None });
-                }
-                number => {
-                    let split = Some(self.split(SplitKind::from_number(number)?)?);
-                    return Some(Place { at: self.last, db: self.db, split });
                 }
             }
         }
     }
 }
 
-impl<'l> Places<'l> {
-    /// Reads what follows the number of a kind.
+impl<const SPLITS: bool> Places<'_, SPLITS> {
+    /// Reads what follows the number of a kind, which was `from` bytes before the end.
     #[inline]
-    fn split(&mut self, kind: SplitKind) -> Option<Split<'l>> {
+    fn skip_split(&mut self, kind: u64, from: usize) -> Option<SplitAt> {
         self.last += take(&mut self.bytes)?;
-        let from = self.bytes;
         take(&mut self.bytes)?;
-        while let Some(after) = self.bytes.strip_prefix(&[kind as u8, 0]) {
+        let kind = u8::try_from(kind).ok()?;
+        while let Some(after) = self.bytes.strip_prefix(&[kind, 0]) {
             self.bytes = after;
             take(&mut self.bytes)?;
         }
-        let offsets = &from[..from.len() - self.bytes.len()];
-        Some(Split { kind, offsets })
+        SplitAt::new(self.end - u32::try_from(from).ok()? + 1)
     }
 }
 
@@ -350,8 +379,10 @@ mod tests {
         }
         let mut segment = lists.take().expect("offsets");
         segment.start_db = Some(5);
-        let of =
-            |shard| segment.places(shard).map(|place| (place.at, place.db)).collect::<Vec<_>>();
+        let of = |shard| {
+            segment.places::<false>(shard).map(|place| (place.at, place.db)).collect::<Vec<_>>()
+        };
+        assert!(!segment.has_splits());
         assert_eq!(of(0), [(100, 5), (350, 5), (364, 7), ((1 << 40) + 1, 0)]);
         assert_eq!(of(1), []);
         assert_eq!(of(2), [(114, 5), (1 << 40, 7)]);
@@ -373,8 +404,11 @@ mod tests {
         lists.push(0, (1 << 40) + 95, Some(3));
         let segment = lists.take().expect("offsets");
         let of = |shard| {
-            let places = segment.places(shard);
-            let keys = |split: Split<'_>| (split.kind, split.offsets().collect::<Vec<_>>());
+            let places = segment.places::<true>(shard);
+            let keys = |at: SplitAt| {
+                let split = segment.split(at, shard).expect("a command that was split");
+                (split.kind, split.offsets().collect::<Vec<_>>())
+            };
             places.map(|place| (place.at, place.db, place.split.map(keys))).collect::<Vec<_>>()
         };
         let expected = [

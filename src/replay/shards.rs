@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::UNIX_EPOCH;
 
 use super::gather::{Copied, Gathered};
-use super::lists::{Place, Segment, Split};
+use super::lists::{Place, Segment, Split, SplitAt};
 use super::observe::{Observed, Observer, Outcome, ShardObserver, Unobserved};
 use super::prefixes::{PrefixCounter, Prefixes};
 use super::route::{Routed, RoutedPart};
@@ -274,7 +274,10 @@ fn run_shard<'a, O: Observer<'a>>(
             args: Vec::with_capacity(64),
         };
         for segment in &part.segments {
-            runner.run(segment, list, routed)?;
+            match segment.has_splits() {
+                true => runner.run::<true>(segment, list, routed)?,
+                false => runner.run::<false>(segment, list, routed)?,
+            }
         }
     }
     stats.prefixes = prefixes.map(PrefixCounter::finish).unwrap_or_default();
@@ -302,7 +305,7 @@ fn load_records<'a>(
     if routed.commands == 0 {
         loader.keep_access();
     }
-    for Place { at, db, .. } in segment.places(list) {
+    for Place { at, db, .. } in segment.places::<false>(list) {
         if let Err(damage) = records.read(u64::from(db), at, &mut loader)
             && !is_excluded(damage.key.as_deref(), &routed.may_be_broken)
         {
@@ -337,15 +340,13 @@ fn written_ms(part: &RoutedPart<'_>) -> Option<i64> {
 
 /// A command that will be run soon.
 #[derive(Clone, Copy)]
-struct Next<'a, 'l> {
+struct Next<'a> {
     place: u64,
     db: u32,
-    /// The bytes that begin with it.
+    /// Where the list has its keys in the shard, if only these are run.
+    split: Option<SplitAt>,
+    /// The bytes that begin with it; of a command that was split and copied, with these keys alone.
     bytes: &'a [u8],
-    /// Its keys in the shard, if only these are run.
-    split: Option<Split<'l>>,
-    /// Whether the bytes contain only these.
-    is_reduced: bool,
 }
 
 struct Runner<'r, 'c, 'a, O> {
@@ -366,48 +367,71 @@ struct Runner<'r, 'c, 'a, O> {
 }
 
 impl<'a, O: Observer<'a>> Runner<'_, '_, 'a, O> {
-    fn run(&mut self, segment: &Segment, list: usize, routed: &Routed<'_>) -> Result<()> {
-        let mut places = segment.places(list);
+    /// `SPLITS`: whether the segment has commands that were split.
+    fn run<const SPLITS: bool>(
+        &mut self,
+        segment: &Segment,
+        list: usize,
+        routed: &Routed<'_>,
+    ) -> Result<()> {
+        let mut places = segment.places::<SPLITS>(list);
+        let list = (segment, list);
         // A ring: the next command to run, followed by those that are prefetched.
         let mut ahead = [None; RING];
         let mut found = [None; RING];
-        ahead[..AHEAD].fill_with(|| self.next(places.next()));
+        ahead[..AHEAD].fill_with(|| self.next::<SPLITS>(places.next(), list));
         let mut at = 0;
         while let Some(next) = ahead[at].take() {
             let at_distance = |distance: usize| (at + distance) % RING;
-            ahead[at_distance(AHEAD)] = self.next(places.next());
-            found[at_distance(ENTRY_AHEAD)] = self.ask_entry(ahead[at_distance(ENTRY_AHEAD)]);
+            ahead[at_distance(AHEAD)] = self.next::<SPLITS>(places.next(), list);
+            found[at_distance(ENTRY_AHEAD)] =
+                self.ask_entry::<SPLITS>(ahead[at_distance(ENTRY_AHEAD)], list);
             self.ask_value(found[at_distance(VALUE_AHEAD)]);
             at = at_distance(1);
-            self.run_one(next, routed)?;
+            let split = next.split.filter(|_| SPLITS).and_then(|at| segment.split(at, list.1));
+            self.run_one(next, split, routed)?;
         }
         Ok(())
     }
 
     /// Returns the command at an offset, and prefetches its bytes if they are in the log.
     #[inline(always)]
-    fn next<'l>(&mut self, place: Option<Place<'l>>) -> Option<Next<'a, 'l>> {
+    fn next<const SPLITS: bool>(
+        &mut self,
+        place: Option<Place>,
+        (segment, list): (&Segment, usize),
+    ) -> Option<Next<'a>> {
         let Place { at: place, db, split } = place?;
-        let (copied, split) = (self.copied.next(), split.filter(|_| self.splits));
-        let is_reduced = copied.is_some() && split.is_some();
-        let bytes = copied.unwrap_or_else(|| {
+        let split = split.filter(|_| SPLITS && self.splits);
+        let bytes = self.copied.next().unwrap_or_else(|| {
             let bytes = usize::try_from(place).ok().and_then(|at| self.bytes.get(at..));
             let bytes = bytes.unwrap_or_default();
-            let first = split.and_then(|it| it.offsets().next()).unwrap_or(0);
+            let keys = split.and_then(|at| segment.split(at, list));
+            let first = keys.and_then(|it| it.offsets().next()).unwrap_or(0);
             LINES.iter().for_each(|line| prefetch(bytes, first + *line));
             bytes
         });
-        Some(Next { place, db, bytes, split, is_reduced })
+        Some(Next { place, db, split, bytes })
+    }
+
+    /// Whether the bytes of a command that was split are those of the log, and not of a copy with the keys of the shard.
+    fn is_in_log(&self, bytes: &[u8]) -> bool {
+        self.bytes.as_ptr_range().contains(&bytes.as_ptr())
     }
 
     /// Prefetches the entry of a command's key, whose bytes have arrived by now, and returns its
     /// database and index.
     #[inline(always)]
-    fn ask_entry(&self, next: Option<Next<'_, '_>>) -> Option<(u32, u32)> {
+    fn ask_entry<const SPLITS: bool>(
+        &self,
+        next: Option<Next<'_>>,
+        (segment, list): (&Segment, usize),
+    ) -> Option<(u32, u32)> {
         let next = next?;
-        let key = match next.split {
-            Some(split) if !next.is_reduced => {
-                next.bytes.get(argument_at(next.bytes, split.offsets().next()?)?)?
+        let key = match next.split.filter(|_| SPLITS) {
+            Some(at) if self.is_in_log(next.bytes) => {
+                let first = segment.split(at, list)?.offsets().next()?;
+                next.bytes.get(argument_at(next.bytes, first)?)?
             }
             _ => peek_key(next.bytes, 0)?,
         };
@@ -424,11 +448,17 @@ impl<'a, O: Observer<'a>> Runner<'_, '_, 'a, O> {
         }
     }
 
-    #[inline]
-    fn run_one(&mut self, next: Next<'a, '_>, routed: &Routed<'_>) -> Result<()> {
-        let Next { place, db, bytes, split, is_reduced } = next;
+    // There are two callers, and without commands that were split much of this is not needed.
+    #[inline(always)]
+    fn run_one(
+        &mut self,
+        next: Next<'a>,
+        split: Option<Split<'_>>,
+        routed: &Routed<'_>,
+    ) -> Result<()> {
+        let Next { place, db, bytes, split: _ } = next;
         let end = match split {
-            Some(split) if !is_reduced => self.read_split(split, bytes),
+            Some(split) if self.is_in_log(bytes) => self.read_split(split, bytes),
             _ => read_args(bytes, 0, &mut self.args),
         };
         let Some(end) = end else {
