@@ -448,9 +448,11 @@ fn agree(predicted: &LoadResult, observed: &LoadResult) -> bool {
     // predicted damage.
     let by_engine = observed.outcome == LoadOutcome::Refuses
         && observed.reason.contains("Failed loading library");
-    // The values of modules are opaque to aofkit: only the module can reject them.
+    // The values of modules are opaque to aofkit: only the module can reject them, or knows how many numbers and strings one has.
     let by_module = observed.outcome == LoadOutcome::Refuses
-        && observed.reason.contains("module is not able to load");
+        && ["module is not able to load", "proper module value EOF marker"]
+            .iter()
+            .any(|reason| observed.reason.contains(reason));
     predicted.agrees_with(observed.outcome)
         || by_module
         || (broken_rdb && observed.outcome == LoadOutcome::Crashes)

@@ -95,6 +95,7 @@ pub(crate) fn observed(binary: &Binary, data: &Path) -> LoadResult {
                     "Error",
                     "Out Of Memory",
                     "module is not able to load",
+                    "proper module value EOF marker",
                 ]
                 .iter()
                 .any(|text| line.contains(text))
