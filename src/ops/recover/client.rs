@@ -68,14 +68,21 @@ impl Client {
     }
 
     /// Returns the client of the process that is started in place of one: without a container, its network is found by the
-    /// newest process of the program.
+    /// process of the program that works in the data directory. Other networks can have servers of the same port.
     pub(super) fn of_next_process(report: &RecoverReport, process: Option<&ServerProcess>) -> Self {
         let client = Client::of_report(report, process);
         let Some(process) = process.filter(|_| client.program == "nsenter") else { return client };
         let [target, _, network] = in_network(process);
         let rest = client.options.into_iter().skip(3).collect::<Vec<_>>().join(" ");
-        let newest = format!("$(pgrep --newest --exact {})", process.program);
-        let line = format!("nsenter {target} {newest} {network} {rest} \"$@\"");
+        let of_origin = report.hold_origin.as_ref().and_then(|origin| origin.log.parent());
+        let data = match of_origin.unwrap_or(&report.data_directory) {
+            directory if directory.as_os_str().is_empty() => Path::new("."),
+            directory => directory,
+        };
+        let (program, data) = (&process.program, path_arg(data));
+        let line = format!(
+            "for pid in $(pgrep --exact {program}); do [ /proc/$pid/cwd -ef {data} ] && exec nsenter {target} $pid {network} {rest} \"$@\"; done; exit 1"
+        );
         Client { program: "sh", options: vec!["-c".to_owned(), line, "sh".to_owned()] }
     }
 
