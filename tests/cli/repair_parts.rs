@@ -1,10 +1,6 @@
 //! Parts of a set whose bytes a tool or a person changed as a whole: undone as those of a single file are.
 
-use std::io::Write;
-
-use flate2::Compression;
-use flate2::write::GzEncoder;
-
+use super::repair_choices::{gz, zst};
 use super::repair_rdb::{rdb, unbroken};
 use super::*;
 
@@ -32,16 +28,6 @@ fn read(place: &Place, set: &str) -> [Vec<u8>; 3] {
 
 fn json(run: &Run) -> serde_json::Value {
     serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {run:#?}"))
-}
-
-fn gz(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
-}
-
-fn zst(bytes: &[u8]) -> Vec<u8> {
-    zstd::stream::encode_all(bytes, 3).unwrap()
 }
 
 fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
