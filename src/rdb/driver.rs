@@ -137,6 +137,12 @@ impl<'a, 'v, 'p, V: Visitor<'a>> Driver<'a, 'v, 'p, V> {
         self.prefix = Prefix::default();
         self.in_hand = None;
         self.name = None;
+        // Nor are the faults of a value that was not read to its end.
+        self.refused = None;
+        self.failed = None;
+        if let Some(noted) = &mut self.reader.tools.noted {
+            noted.take();
+        }
     }
 
     pub(super) fn begin(&mut self) -> Read<()> {

@@ -132,6 +132,28 @@ fn keys_around_a_damaged_span_are_retained() {
 }
 
 #[test]
+fn faults_of_an_unreadable_value_are_not_of_the_next_key() {
+    // A set whose second member is its first, and whose third is longer than the file.
+    let broken = |rdb: Rdb| {
+        let set = rdb.key(2, "user:broken").length(3).string("member").string("member");
+        set.raw([0x80, 0x7f, 0, 0, 0]).raw(*b"member")
+    };
+    let key = |rdb: Rdb, at: usize| {
+        let expiring = rdb.raw([252]).raw((1_800_000_000_000i64 + at as i64).to_le_bytes());
+        expiring.key(0, &format!("user:{at}:name")).string("value")
+    };
+    let before = (0..20).fold(Rdb::new("REDIS0009").db(0).raw([251]).length(61).length(60), key);
+    let (start, after) = (before.0.len(), broken(before));
+    let next = after.0.len();
+    let bytes = (20..60).fold(after, key).end();
+    let (salvaged, out) = salvaged(&bytes);
+    let gone: Vec<_> = salvaged.dropped.iter().map(|it| (it.offset, it.bytes)).collect();
+    assert_eq!(gone, [(start as u64, (next - start) as u64)], "{:?}", salvaged.dropped);
+    assert_eq!(out[..start], bytes[..start]);
+    assert_eq!(out[start..out.len() - 8], bytes[next..bytes.len() - 8]);
+}
+
+#[test]
 fn undamaged_rdb_is_retained_whole() {
     let bytes = many();
     let (salvaged, out) = salvaged(&bytes);
