@@ -248,7 +248,6 @@ pub mod options {
     pub use crate::analysis::data_filter::Filter;
     pub use crate::analysis::data_filter::KeyFilter;
     pub use crate::analysis::position::Position;
-    pub use crate::aof::conversion::{Side as ConflictSide, ValueLineEnds};
     pub use crate::archive::contents::Source;
     pub use crate::archive::method::Method;
     pub use crate::base::glob::Glob;
@@ -259,7 +258,7 @@ pub mod options {
     pub use crate::ops::generate::{Amount, Layout as GeneratedLayout, Mix, Skew};
     pub use crate::ops::prune::{Keep, KeepPolicy, Within};
     pub use crate::ops::recover::{Choice, Expired, Output, Winner};
-    pub use crate::ops::repair::OpenTransaction;
+    pub use crate::ops::repair::{Assumption, OpenTransaction};
     pub use crate::replay::{KeySpecs, ReplayOptions, RouteOptions, Slice};
 }
 

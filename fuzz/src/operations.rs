@@ -41,12 +41,15 @@ pub fn operations(bytes: &[u8]) {
     let (steps, rest) = bytes.split_at(header);
     let log = log_of(rest.get(1..).unwrap_or_default());
     let world = World::new(&log);
-    let mut states = BTreeSet::new();
+    let mut states = States::new();
     for step in steps.chunks_exact(2).take(MAX_STEPS) {
         world.step(step[0], step[1], &mut states);
     }
     world.check_leftovers();
 }
+
+/// The data of the logs that there were; `None` for one of which it is not known, as of one with an unknown command.
+type States = BTreeSet<Option<String>>;
 
 /// A data directory with a log, a directory with archives, and the file to which logs are compressed.
 struct World {
@@ -76,13 +79,13 @@ impl World {
     }
 
     /// Runs one operation twice: on a copy without a fault, which tells what it makes of the log, and here with the fault.
-    fn step(&self, operation: u8, fault: u8, states: &mut BTreeSet<String>) {
+    fn step(&self, operation: u8, fault: u8, states: &mut States) {
         let before = fs::read(self.log()).ok();
         let copy = World { top: tempfile::tempdir().expect("a directory for temporary files") };
         copy_directory(self.top.path(), copy.top.path());
         let expected = copy.run(operation, &Silent);
         let after = fs::read(copy.log()).ok();
-        states.extend(fingerprint(&self.log()));
+        states.insert(fingerprint(&self.log()));
         let outputs_before = self.outputs();
         let got = {
             let progress = Cancelled::after(fault);
@@ -172,12 +175,12 @@ impl World {
     }
 
     /// Every archive that is listed has one of the states that were there when a step began.
-    fn check_archives(&self, states: &BTreeSet<String>, context: &str) {
+    fn check_archives(&self, states: &States, context: &str) {
         let options = ListOptions { verify: true };
         let listed = list(&self.archives(), options, &Silent).expect("a directory");
         for archive in listed.archives {
             let digest = fingerprint(&archive.path);
-            let known = digest.as_ref().is_some_and(|digest| states.contains(digest));
+            let known = states.contains(&digest);
             assert!(known, "{}: {digest:?}, {context}", archive.path.display());
         }
     }

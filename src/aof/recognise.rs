@@ -63,6 +63,8 @@ pub enum Encoding {
 pub enum Content {
     /// Commands as servers write them. Reported for an encoding alone.
     Log,
+    /// An RDB, or a log that begins with one. Reported for an encoding alone.
+    Rdb,
     /// A log with LF where CR LF should be.
     LfLineEnds,
     /// A log with CR where CR LF should be.
@@ -102,8 +104,10 @@ pub fn recognise(bytes: &[u8], is_command: &dyn Fn(&[u8], usize) -> bool) -> Opt
     }
     let (encoding, text) = decoded(head);
     let content = content(&text, is_command);
-    let content =
-        if encoding.is_none() { content.filter(|it| *it != Content::Log) } else { content };
+    let content = match encoding {
+        None => content.filter(|it| !matches!(it, Content::Log | Content::Rdb)),
+        Some(_) => content,
+    };
     (encoding.is_some() || content.is_some()).then_some(LooksLike { encoding, content })
 }
 
@@ -114,16 +118,24 @@ impl LooksLike {
         matches!(self.content, Some(LfLineEnds | CrLineEnds | DoubledCr))
     }
 
+    /// Whether it is an RDB that was saved as text.
+    pub fn is_text_of_rdb(self) -> bool {
+        self.content == Some(Content::Rdb)
+    }
+
     /// What to do about it.
     pub fn help(self) -> &'static str {
         use Content::{
-            BlankStart, CrLineEnds, DoubledCr, InlineCommands, LfLineEnds, Log, Monitor,
+            BlankStart, CrLineEnds, DoubledCr, InlineCommands, LfLineEnds, Log, Monitor, Rdb,
         };
         match (self.encoding, self.content) {
-            (Some(Encoding::Utf16Le | Encoding::Utf16Be), Some(_))
-            | (Some(Encoding::Utf8Bom), Some(Log))
+            (Some(_), Some(Log))
+            | (Some(Encoding::Utf8Bom), Some(Rdb))
             | (_, Some(LfLineEnds | CrLineEnds | DoubledCr | BlankStart | InlineCommands)) => {
-                "`aofkit repair FILE --output NEW` undoes it"
+                "`aofkit repair FILE --output NEW` undoes it, and asks where it is not certain"
+            }
+            (Some(_), Some(Rdb)) => {
+                "`aofkit repair FILE --output NEW` undoes it if the checksum proves what it was"
             }
             (_, Some(Monitor)) => {
                 "`aofkit repair FILE --output NEW` makes a log of the writes in it; MONITOR shows what clients send and not what a server stores, so a backup of the log is better"
@@ -162,6 +174,7 @@ impl Content {
     fn name(self) -> &'static str {
         match self {
             Content::Log => "an append-only file",
+            Content::Rdb => "an RDB",
             Content::LfLineEnds => {
                 "an append-only file with LF line ends (CRLF converted to LF, as by git autocrlf, dos2unix or an editor)"
             }
@@ -226,7 +239,7 @@ fn content(text: &[u8], is_command: &dyn Fn(&[u8], usize) -> bool) -> Option<Con
         return Some(if is_late { Content::BlankStart } else { log });
     }
     if text.starts_with(b"REDIS") || text.starts_with(b"VALKEY") {
-        return Some(Content::Log);
+        return Some(Content::Rdb);
     }
     if let Some((name, _)) = foreign(text) {
         return Some(Content::Other(name));
@@ -502,7 +515,8 @@ mod tests {
         let cases = [
             ([b"\xef\xbb\xbf", LOG].concat(), Utf8Bom, Some(Content::Log)),
             ([b"\xef\xbb\xbf", &lf[..]].concat(), Utf8Bom, Some(Content::LfLineEnds)),
-            (b"\xef\xbb\xbfREDIS0011\xfa".to_vec(), Utf8Bom, Some(Content::Log)),
+            (b"\xef\xbb\xbfREDIS0011\xfa".to_vec(), Utf8Bom, Some(Content::Rdb)),
+            (wide(b"REDIS0011", true), Utf16Le, Some(Content::Rdb)),
             (b"\xef\xbb\xbf\x01".to_vec(), Utf8Bom, None),
             ([b"\xff\xfe", &wide(LOG, true)[..]].concat(), Utf16Le, Some(Content::Log)),
             ([b"\xfe\xff", &wide(LOG, false)[..]].concat(), Utf16Be, Some(Content::Log)),

@@ -1,6 +1,7 @@
 //! What every other module uses: errors, escaping, units, progress and cancellation, server versions.
 
 pub mod cancel;
+pub mod code_page;
 pub mod error;
 pub mod escape;
 pub mod failure;

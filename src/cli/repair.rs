@@ -11,7 +11,7 @@ use super::parse::parse_size;
 use super::values::ServerValue;
 use crate::base::error::{Error, Result};
 use crate::base::server::Server;
-use crate::ops::repair::{OpenTransaction, RepairOptions, Side, ValueLineEnds, repair};
+use crate::ops::repair::{Assumption, OpenTransaction, RepairOptions, repair};
 use crate::report;
 
 /// Repair a damaged log or RDB: truncate it, or skip the damage
@@ -39,7 +39,8 @@ pub(super) struct Repair {
     /// Of a set without a manifest, the base file that it begins with, if there are several
     #[arg(long, value_name = "NAME", hide_short_help = true)]
     base: Option<String>,
-    /// Which version to keep between conflict markers of git; which line ends values had where their lengths do not tell
+    /// What the log was where it does not tell: the version between conflict markers of git, the line ends of values, the
+    /// text whose length counts characters
     #[arg(long, value_name = "WHICH", hide_short_help = true)]
     assume: Vec<AssumeArg>,
     /// Change nothing (exit code 4) if more than this would be lost; never ask
@@ -110,23 +111,34 @@ enum AssumeArg {
     Lf,
     /// CR LF in values of which only some line ends were CR LF
     Crlf,
+    /// Text is right whose length counts its characters, and the length is wrong
+    #[value(name = "utf-8")]
+    Utf8,
+    /// Such text was bytes that a program read as Latin-1
+    #[value(name = "latin-1")]
+    Latin1,
+    /// Such text was bytes that a program read as Windows-1252
+    #[value(name = "windows-1252")]
+    Windows1252,
+    /// Such text was bytes that a program read as code page 437
+    Cp437,
+    /// Such text was bytes that a program read as code page 850
+    Cp850,
 }
 
 impl AssumeArg {
-    fn side(self) -> Option<Side> {
+    fn assumption(self) -> Assumption {
         match self {
-            AssumeArg::Ours => Some(Side::Ours),
-            AssumeArg::Theirs => Some(Side::Theirs),
-            AssumeArg::Both => Some(Side::Both),
-            AssumeArg::Lf | AssumeArg::Crlf => None,
-        }
-    }
-
-    fn line_ends(self) -> Option<ValueLineEnds> {
-        match self {
-            AssumeArg::Lf => Some(ValueLineEnds::Lf),
-            AssumeArg::Crlf => Some(ValueLineEnds::CrLf),
-            AssumeArg::Ours | AssumeArg::Theirs | AssumeArg::Both => None,
+            AssumeArg::Ours => Assumption::Ours,
+            AssumeArg::Theirs => Assumption::Theirs,
+            AssumeArg::Both => Assumption::Both,
+            AssumeArg::Lf => Assumption::Lf,
+            AssumeArg::Crlf => Assumption::CrLf,
+            AssumeArg::Utf8 => Assumption::Utf8,
+            AssumeArg::Latin1 => Assumption::Latin1,
+            AssumeArg::Windows1252 => Assumption::Windows1252,
+            AssumeArg::Cp437 => Assumption::Cp437,
+            AssumeArg::Cp850 => Assumption::Cp850,
         }
     }
 }
@@ -163,8 +175,7 @@ impl Repair {
             keep_last_duplicate: self.keep == KeepArg::Last,
             joined: self.joined,
             base: self.base.clone(),
-            conflicts: self.assume.iter().find_map(|assumed| assumed.side()),
-            value_line_ends: self.assume.iter().find_map(|assumed| assumed.line_ends()),
+            assumptions: self.assume.iter().map(|it| it.assumption()).collect(),
             max_loss_bytes: self.max_loss,
             max_lost_commands: self.max_commands,
             without_missing: self.without_missing,

@@ -8,8 +8,8 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 
 use crate::aof::conversion::{
-    Change, Commands, Conflict, Restoration, Side, Undecided, Undone, ValueLineEnds, narrow,
-    resolve, undo,
+    Assumed, Change, Commands, Conflict, Restoration, Side, Undecided, UndecidedText, Undone,
+    narrow, resolve, undo,
 };
 use crate::aof::log::Part;
 use crate::base::error::{Error, Result};
@@ -29,19 +29,17 @@ pub(crate) struct Restored {
     pub(crate) log: Option<(Mapping, Vec<Undone>)>,
     /// The commands that are not read because it is not known which line ends of a value were CR LF.
     pub(crate) undecided: Option<Undecided>,
+    /// The commands that are not read because it is not known what their text was.
+    pub(crate) undecided_text: Option<UndecidedText>,
 }
 
 /// Returns the log that `part` was before it was changed. `fault` is the offset at which reading commands stopped:
-/// everything before it is as a server wrote it. `assumed` are the line ends of values of which the lengths do not tell.
+/// everything before it is as a server wrote it. `assumed` is what the log does not tell.
 ///
 /// # Errors
 ///
 /// When the directory for temporary files cannot hold the log.
-pub(crate) fn restored(
-    part: &Part,
-    fault: usize,
-    assumed: Option<ValueLineEnds>,
-) -> Result<Restored> {
+pub(crate) fn restored(part: &Part, fault: usize, assumed: Assumed) -> Result<Restored> {
     let bytes = part.mapping.bytes();
     let narrowed = if fault == 0 { as_bytes(part)? } else { None };
     let (text, start) = match &narrowed {
@@ -53,12 +51,12 @@ pub(crate) fn restored(
         found = undo(text, start, &Table, assumed, out)?;
         Ok(())
     })?;
-    let Restoration { mut undone, mut undecided } = found;
+    let Restoration { mut undone, mut undecided, mut undecided_text } = found;
     part.mapping.check()?;
     let log = log.map(|file| Mapping::from_file(file, &part.path)).transpose()?;
     let Some(text) = narrowed else {
         let log = log.map(|log| part.mapping.with_content(log)).transpose()?;
-        return Ok(Restored { log: log.map(|log| (log, undone)), undecided });
+        return Ok(Restored { log: log.map(|log| (log, undone)), undecided, undecided_text });
     };
     if log.is_none() {
         undone.clear();
@@ -69,10 +67,24 @@ pub(crate) fn restored(
     if let Some(undecided) = &mut undecided {
         undecided.first = wide_offset(bytes, text.bytes(), undecided.first);
     }
+    if let Some(undecided) = &mut undecided_text {
+        undecided.first = wide_offset(bytes, text.bytes(), undecided.first);
+    }
     // Nothing was written if nothing else was changed.
     let log = log.unwrap_or(text);
     undone.insert(0, Undone::new(Change::Utf16, 1, 0));
-    Ok(Restored { log: Some((part.mapping.with_content(log)?, undone)), undecided })
+    let log = Some((part.mapping.with_content(log)?, undone));
+    Ok(Restored { log, undecided, undecided_text })
+}
+
+/// Returns whether commands of `part` from byte `fault` on are read once a change by a program or a person is undone, or once
+/// it is known what they were.
+pub(crate) fn is_changed(part: &Part, fault: usize) -> bool {
+    let bytes = part.mapping.bytes();
+    let found = undo(bytes, fault, &Table, Assumed::default(), &mut io::sink());
+    found.is_ok_and(|found| {
+        !found.undone.is_empty() || found.undecided.is_some() || found.undecided_text.is_some()
+    })
 }
 
 /// Returns the offset in a file in UTF-16 of a byte of its text.
@@ -206,13 +218,16 @@ pub(crate) fn copied(part: &Part, bytes: &[u8]) -> Result<Mapping> {
 }
 
 /// Returns the bytes of a part that was saved as UTF-16.
-fn as_bytes(part: &Part) -> Result<Option<Mapping>> {
+pub(super) fn as_bytes(part: &Part) -> Result<Option<Mapping>> {
     let text = written(|out| narrow(part.mapping.bytes(), out).map(|_| ()))?;
     text.map(|file| Mapping::from_file(file, &part.path)).transpose()
 }
 
 /// Maps what `write` writes to a file without a name.
-fn mapped(part: &Part, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<Mapping> {
+pub(super) fn mapped(
+    part: &Part,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<Mapping> {
     let file = match written(write)? {
         Some(file) => file,
         None => tempfile::tempfile().map_err(failed)?,

@@ -26,6 +26,7 @@ pub mod opened;
 pub mod overwrite;
 pub(crate) mod part_sets;
 pub(crate) mod set_proposal;
+pub(crate) mod text_rdb;
 pub(crate) mod usual_places;
 pub(crate) mod whole_set;
 pub(crate) mod wrap;

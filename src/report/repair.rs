@@ -200,7 +200,7 @@ fn joined_logs(out: &mut String, joined: &JoinedChoice) -> fmt::Result {
 }
 
 fn restored_part(out: &mut String, restored: &RestoredPart) -> fmt::Result {
-    let Undone { change, places, first, left_out, assumed } = restored.undone;
+    let Undone { change, places, first, left_out, assumed, encoding } = restored.undone;
     let commands = counted(places, "command");
     let what = match change {
         Change::ByteOrderMark => "a byte order mark (BOM) before the log: removed".to_owned(),
@@ -216,6 +216,13 @@ fn restored_part(out: &mut String, restored: &RestoredPart) -> fmt::Result {
         }
         Change::CharacterLengths => {
             format!("lengths in characters: in bytes again in {commands}")
+        }
+        Change::TextEncoding => {
+            let encoding = encoding.map(|it| it.to_string()).unwrap_or_default();
+            format!(
+                "text that was bytes, which a program read as {encoding}: bytes again in {}",
+                counted(places, "place")
+            )
         }
         Change::ExtraLineEnd => {
             format!("line ends between commands: removed in {}", counted(places, "place"))
@@ -251,6 +258,11 @@ fn restored_part(out: &mut String, restored: &RestoredPart) -> fmt::Result {
     let assumed = match assumed {
         _ if matches!(change, Change::RdbCrAdded | Change::RdbCrRemoved) => String::new(),
         0 => String::new(),
+        n if change == Change::CharacterLengths => format!(
+            "; the text is assumed to be as it was in {} (if it was bytes that a program read as Latin-1: --assume latin-1)",
+            counted(n, "value")
+        ),
+        _ if change == Change::TextEncoding => "; the encoding is assumed".to_owned(),
         n => format!(
             "; line ends are assumed, and the length is changed, in {}",
             counted(n, "value")

@@ -196,6 +196,7 @@ impl Printed {
         place.put("scripted.aof", [sound(), command(&["EVAL", "return 1", "0"])].concat());
         place.put("html.aof", "<html></html>\n");
         place.put("noise.rdb", super::repair_rdb::with_noise());
+        place.put("text.aof", super::repair_text::read_as_latin_1());
         let preamble = super::joined::rdb(0, &[("k", "v")]);
         place.put("joined.aof", [&preamble[..], &preamble].concat());
         place.put("keydb.rdb", super::convert::of_keydb(&[("a", "4102444800000")]));
@@ -245,6 +246,7 @@ impl Printed {
             "repair html.aof -n",
             "repair joined.aof -n --joined 2",
             "repair noise.rdb -n --salvage",
+            "repair text.aof -n",
             "repair damaged.aof -n --salvage",
             "repair torn.aof --in-place",
             "repair fails.aof -n --drop-failing",

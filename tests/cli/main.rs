@@ -60,6 +60,7 @@ mod repair_parts;
 mod repair_rdb;
 mod repair_select;
 mod repair_set;
+mod repair_text;
 mod restore;
 mod shell;
 mod slots;

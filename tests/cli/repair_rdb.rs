@@ -263,3 +263,22 @@ fn rdb_of_which_no_key_is_left_is_not_replaced() {
     assert_eq!(place.names(), ["dump.rdb"]);
     assert_eq!(place.read("dump.rdb"), wrong);
 }
+
+#[test]
+fn bytes_after_an_rdb_do_not_keep_it_from_being_repaired() {
+    let rdb = rdb(&[("a", "1"), ("b", "2")]);
+    let mut wrong = rdb.clone();
+    *wrong.last_mut().unwrap() ^= 1;
+    let [damaged, expected] = [wrong, rdb].map(|rdb| [&rdb[..], b"\r\n"].concat());
+    for name in ["new", "new.rdb", "new.bak"] {
+        let place = Place::new();
+        place.put("dump.rdb", &damaged);
+        let run = place.run(&["repair", "dump.rdb", "-o", name]);
+        assert_eq!((run.code, place.read(name)), (Some(0), expected.clone()), "{run:#?}");
+    }
+    // As a log, no server loads it.
+    let place = Place::new();
+    place.put("dump.rdb", &damaged);
+    let run = place.run(&["repair", "dump.rdb", "-o", "new.aof"]);
+    assert_eq!((run.code, place.names().len()), (Some(2), 1), "{run:#?}");
+}

@@ -116,16 +116,17 @@ fn compressed(binary: &Binary) {
 }
 
 fn conflict(binary: &Binary) {
-    use aofkit::aof::conversion::Side;
+    use aofkit::options::Assumption;
     let [ours, theirs] = [[select(2), set("x")].concat(), [set("y"), set("z")].concat()];
     let marks: [&[u8]; 3] = [b"<<<<<<< HEAD\n", b"=======\n", b">>>>>>> other\n"];
     let text = [&select(1), &set("a")[..], marks[0], &ours, marks[1], &theirs, marks[2]].concat();
     assert!(matches!(verdict_on(binary, &text, &[]), Verdict::Refuses { .. }));
-    let of = |side| repaired(&text, RepairOptions { conflicts: Some(side), ..Default::default() });
-    assert_eq!(loaded(binary, &of(Side::Ours)), 2);
-    assert_eq!(loaded(binary, &of(Side::Theirs)), 3);
+    let of =
+        |side| repaired(&text, RepairOptions { assumptions: vec![side], ..Default::default() });
+    assert_eq!(loaded(binary, &of(Assumption::Ours)), 2);
+    assert_eq!(loaded(binary, &of(Assumption::Theirs)), 3);
     // The second version was written to database 1.
-    let both = of(Side::Both);
+    let both = of(Assumption::Both);
     let expected = [select(1), set("a"), ours, select(1), theirs].concat();
     assert_eq!(both.escape_ascii().to_string(), expected.escape_ascii().to_string());
     assert_eq!(loaded(binary, &both), 4);

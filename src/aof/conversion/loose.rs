@@ -3,7 +3,7 @@
 //! A length proves which line ends of a value were CR LF if all of them were, or none. If only some were, which ones is
 //! not known: such a value is read only with an assumption about all of them, [`ValueLineEnds`].
 
-use super::reading::{Change, Reading};
+use super::reading::{Change, REPLACEMENT, Reading};
 
 /// The most arguments of a command that are read here.
 const MOST_ARGS: usize = 1 << 20;
@@ -74,7 +74,7 @@ pub(super) fn frame(bytes: &[u8], at: usize, assumed: Option<ValueLineEnds>) -> 
         return None;
     }
     let mut args = Vec::new();
-    let mut characters = false;
+    let mut counted = Vec::new();
     let mut guessed = 0;
     for index in 0..argc {
         let (len, end_of_length, start) = number(bytes, pos, b'$')?;
@@ -82,7 +82,7 @@ pub(super) fn frame(bytes: &[u8], at: usize, assumed: Option<ValueLineEnds>) -> 
             return None;
         }
         let value = Value { bytes, start, len, end, is_last: index + 1 == argc };
-        let (arg, next, counted) = match value.read() {
+        let (arg, next, is_counted) = match value.read() {
             Some(read) => read,
             None => {
                 let (arg, next) = value.read_assuming(assumed?)?;
@@ -90,16 +90,18 @@ pub(super) fn frame(bytes: &[u8], at: usize, assumed: Option<ValueLineEnds>) -> 
                 (arg, next, false)
             }
         };
-        characters |= counted;
+        if is_counted {
+            counted.push(index);
+        }
         args.push(arg);
         pos = next;
     }
     let change = match end.change() {
         Some(change) => change,
-        None if characters => Change::CharacterLengths,
+        None if !counted.is_empty() => Change::CharacterLengths,
         None => return None,
     };
-    Some(Reading { assumed: guessed, ..Reading::command(change, pos, args) })
+    Some(Reading { assumed: guessed, counted, ..Reading::command(change, pos, args) })
 }
 
 /// A value, and what is known about where it ends.
@@ -124,7 +126,7 @@ impl Value<'_> {
             return is_certain.then(|| (value.to_vec(), next, false));
         }
         match self.end {
-            LineEnd::CrLf => self.in_characters(),
+            LineEnd::CrLf => self.in_characters().or_else(|| self.with_replacements()),
             LineEnd::Lf | LineEnd::Cr => self.shortened(),
             LineEnd::CrCrLf => self.lengthened(),
         }
@@ -235,6 +237,28 @@ impl Value<'_> {
                 || value.chars().map(char::len_utf16).sum::<usize>() == self.len;
             fits.then(|| (value.as_bytes().to_vec(), next, true))
         })
+    }
+
+    /// Reads a value in which U+FFFD is in place of bytes that are no text, each of one to three bytes.
+    fn with_replacements(self) -> Option<(Vec<u8>, usize, bool)> {
+        let most = self.len.checked_mul(REPLACEMENT.len())?;
+        let rest = self.bytes.get(self.start..)?;
+        let window = &rest[..rest.len().min(most.saturating_add(2))];
+        let mut found = None;
+        for len in memchr::memmem::find_iter(window, b"\r\n") {
+            let value = &window[..len];
+            let replaced = memchr::memmem::find_iter(value, REPLACEMENT).count();
+            let fewest = len - replaced * (REPLACEMENT.len() - 1);
+            if replaced == 0 || !(fewest..=len).contains(&self.len) {
+                continue;
+            }
+            let Some(next) = self.ends_at(self.start + len) else { continue };
+            if found.is_some() || std::str::from_utf8(value).is_err() {
+                return None;
+            }
+            found = Some((value.to_vec(), next, true));
+        }
+        found
     }
 }
 

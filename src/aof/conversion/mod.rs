@@ -8,6 +8,7 @@
 //! | module | reads |
 //! |---|---|
 //! | `loose` | frames with other line ends, or with lengths in characters |
+//! | `original_text` | decides what text was whose lengths count characters |
 //! | `leftover` | what remains of a command that was deleted by hand, and extra line ends |
 //! | `typed` | inline commands, and the quotes in them |
 //! | `monitor` | the output of MONITOR |
@@ -20,6 +21,7 @@ mod conflict;
 mod leftover;
 mod loose;
 mod monitor;
+mod original_text;
 mod reading;
 mod run;
 mod typed;
@@ -28,24 +30,34 @@ mod wide;
 use std::io::{self, Write};
 
 use crate::aof::frame_end;
+use crate::base::code_page::CodePage;
 pub use conflict::Side;
 pub(crate) use conflict::{Conflict, conflicts, resolve};
 pub use loose::ValueLineEnds;
+pub use original_text::OriginalText;
+pub(crate) use original_text::UndecidedText;
 pub(crate) use reading::Commands;
 pub use reading::{Change, Undone};
 pub(crate) use wide::narrow;
 
-use reading::{Replacement, canonical_end};
-use run::canonical_run;
+use original_text::{TextOrigin, origin};
+use reading::{Reading, Replacement, canonical_end};
+use run::{FRAMES_OF_A_RUN, canonical_run};
 
-/// The number of frames of canonical form in a row after which it is worth looking for the end of the run on all cores.
-const FRAMES_OF_A_RUN: u32 = 256;
+/// What is assumed where a log does not tell what it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Assumed {
+    /// The line ends of values of which the lengths do not tell which were CR LF.
+    pub(crate) line_ends: Option<ValueLineEnds>,
+    /// What text was whose length counts its characters.
+    pub(crate) text: Option<OriginalText>,
+}
 
 /// Writes the log in `bytes` as a server would have written it, and returns what was undone. `start` is the offset at
 /// which commands begin; everything before it is copied. Nothing is written if nothing is undone.
 ///
 /// Bytes that no rule applies to are copied: they are damage for the reader after this. So is a command with a value of
-/// which the line ends are not known, unless they are `assumed`.
+/// which the line ends are not known, or what its text was, unless they are `assumed`.
 ///
 /// # Errors
 ///
@@ -54,7 +66,7 @@ pub(crate) fn undo(
     bytes: &[u8],
     start: usize,
     commands: &dyn Commands,
-    assumed: Option<ValueLineEnds>,
+    assumed: Assumed,
     out: &mut dyn Write,
 ) -> io::Result<Restoration> {
     let mut pass = Pass {
@@ -66,12 +78,15 @@ pub(crate) fn undo(
         is_after_damage: false,
         undone: Vec::new(),
         undecided: None,
+        start: 0,
+        origin: None,
     };
     let mut at = start.min(bytes.len());
     if at == 0 && bytes.starts_with(BYTE_ORDER_MARK) {
         at = BYTE_ORDER_MARK.len();
         pass.note(Change::ByteOrderMark, 0, 1);
         pass.copied = at;
+        pass.start = at;
     }
     let mut canonical = 0;
     while at < bytes.len() {
@@ -94,7 +109,11 @@ pub(crate) fn undo(
     if !pass.undone.is_empty() {
         pass.copy_until(bytes.len())?;
     }
-    Ok(Restoration { undone: pass.undone, undecided: pass.undecided })
+    let undecided_text = match pass.origin {
+        Some(TextOrigin::Undecided(undecided)) if assumed.text.is_none() => Some(undecided),
+        _ => None,
+    };
+    Ok(Restoration { undone: pass.undone, undecided: pass.undecided, undecided_text })
 }
 
 /// What was undone in a log.
@@ -104,6 +123,8 @@ pub(crate) struct Restoration {
     pub(crate) undone: Vec<Undone>,
     /// The commands that were not read, because it is not known which line ends of a value were CR LF.
     pub(crate) undecided: Option<Undecided>,
+    /// The commands that were not read, because it is not known what their text was.
+    pub(crate) undecided_text: Option<UndecidedText>,
 }
 
 /// Commands with values of which the line ends are not known.
@@ -120,7 +141,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 struct Pass<'a> {
     bytes: &'a [u8],
     commands: &'a dyn Commands,
-    assumed: Option<ValueLineEnds>,
+    assumed: Assumed,
     out: &'a mut dyn Write,
     /// Everything before this offset is written, or left out.
     copied: usize,
@@ -129,14 +150,19 @@ struct Pass<'a> {
     is_after_damage: bool,
     undone: Vec<Undone>,
     undecided: Option<Undecided>,
+    /// Where commands may begin.
+    start: usize,
+    /// What text was whose length counts its characters, once there is some.
+    origin: Option<TextOrigin>,
 }
 
 impl Pass<'_> {
     /// Undoes the change at `at`, where no frame begins, and returns the offset at which reading goes on.
     fn undo_at(&mut self, at: usize) -> io::Result<Option<usize>> {
         let (bytes, commands) = (self.bytes, self.commands);
-        let of_line_ends =
-            || loose::annotation(bytes, at).or_else(|| loose::frame(bytes, at, self.assumed));
+        let of_line_ends = || {
+            loose::annotation(bytes, at).or_else(|| loose::frame(bytes, at, self.assumed.line_ends))
+        };
         let reading = if self.is_after_damage {
             of_line_ends().filter(|_| self.has_other_line_ends())
         } else {
@@ -146,8 +172,11 @@ impl Pass<'_> {
                 .or_else(|| monitor::lines(bytes, at, commands))
                 .or_else(|| typed::lines(bytes, at, commands))
         };
-        let Some(reading) = reading else {
-            if self.assumed.is_none() && loose::frame(bytes, at, Some(ValueLineEnds::Lf)).is_some()
+        let is_counted = reading.as_ref().is_some_and(|reading| !reading.counted.is_empty());
+        let Some(reading) = reading.and_then(|reading| self.with_original_text(at, reading)) else {
+            if !is_counted
+                && self.assumed.line_ends.is_none()
+                && loose::frame(bytes, at, Some(ValueLineEnds::Lf)).is_some()
             {
                 let undecided = Undecided { commands: 0, first: at as u64 };
                 self.undecided.get_or_insert(undecided).commands += 1;
@@ -169,11 +198,52 @@ impl Pass<'_> {
             self.out.write_all(b"\r\n")?;
         }
         self.note(reading.change, at, reading.places());
+        let encoding = self.encoding().filter(|_| reading.change == Change::TextEncoding);
         if let Some(undone) = self.undone.iter_mut().find(|it| it.change == reading.change) {
             undone.left_out += reading.left_out;
             undone.assumed += reading.assumed;
+            undone.encoding = encoding;
         }
         Ok(Some(reading.end))
+    }
+
+    /// Returns a command with its text as it was, if that is known.
+    fn with_original_text(&mut self, at: usize, reading: Reading) -> Option<Reading> {
+        if reading.counted.is_empty() {
+            return Some(reading);
+        }
+        let (bytes, start) = (self.bytes, self.start);
+        let origin = self.origin.get_or_insert_with(|| origin(bytes, start, at));
+        let is_proved = matches!(origin, TextOrigin::Certain(_));
+        let original = match (self.assumed.text, origin) {
+            (Some(original), _) => original,
+            (None, TextOrigin::Certain(original)) => *original,
+            (None, TextOrigin::Likely) => OriginalText::Same,
+            (None, TextOrigin::Undecided(_)) => return None,
+        };
+        let assumed = if is_proved { 0 } else { reading.counted.len() as u64 };
+        let reading = Reading { assumed: reading.assumed + assumed, ..reading };
+        let OriginalText::Bytes(page) = original else { return Some(reading) };
+        let Replacement::Command(mut args) = reading.commands else { return Some(reading) };
+        for index in &reading.counted {
+            let Some(arg) = args.get_mut(*index) else { continue };
+            *arg = page.bytes(std::str::from_utf8(arg).ok()?)?;
+        }
+        let change = Change::TextEncoding;
+        Some(Reading { change, commands: Replacement::Command(args), ..reading })
+    }
+
+    /// The encoding in which bytes were read as text.
+    fn encoding(&self) -> Option<CodePage> {
+        let original = match (self.assumed.text, self.origin.as_ref()?) {
+            (Some(original), _) => original,
+            (None, TextOrigin::Certain(original)) => *original,
+            _ => return None,
+        };
+        match original {
+            OriginalText::Bytes(page) => Some(page),
+            OriginalText::Same => None,
+        }
     }
 
     fn copy_until(&mut self, end: usize) -> io::Result<()> {
@@ -266,9 +336,13 @@ mod tests {
         ])
     }
 
+    fn line_ends(line_ends: ValueLineEnds) -> Assumed {
+        Assumed { line_ends: Some(line_ends), text: None }
+    }
+
     fn undone(bytes: &[u8]) -> (Vec<u8>, Vec<(Change, u64, u64)>) {
         let mut out = Vec::new();
-        let changes = undo(bytes, 0, &Table, None, &mut out).unwrap().undone;
+        let changes = undo(bytes, 0, &Table, Assumed::default(), &mut out).unwrap().undone;
         if changes.is_empty() {
             assert_eq!(out, b"");
             out = bytes.to_vec();
@@ -317,7 +391,7 @@ mod tests {
         let log = log(&[&["SET", "k", "one\r\ntwo\nthree"], &["SET", "z", "1"]]);
         let changed = replaced(&log, b"\r\n", b"\n");
         let mut out = Vec::new();
-        let restoration = undo(&changed, 0, &Table, None, &mut out).unwrap();
+        let restoration = undo(&changed, 0, &Table, Assumed::default(), &mut out).unwrap();
         let undecided = Undecided { commands: 1, first: 0 };
         assert_eq!((restoration.undone, restoration.undecided), (vec![], Some(undecided)));
     }
@@ -331,7 +405,7 @@ mod tests {
         let changed = replaced(&commands(values[0]), b"\r\n", b"\n");
         for (assumed, expected) in [(ValueLineEnds::Lf, 1), (ValueLineEnds::CrLf, 2)] {
             let mut out = Vec::new();
-            let restoration = undo(&changed, 0, &Table, Some(assumed), &mut out).unwrap();
+            let restoration = undo(&changed, 0, &Table, line_ends(assumed), &mut out).unwrap();
             assert_eq!(
                 String::from_utf8_lossy(&out),
                 String::from_utf8_lossy(&commands(values[expected]))
@@ -344,7 +418,7 @@ mod tests {
         wrong.extend_from_slice(b"*2\n$3\nDEL\n$1\na\n*1\n$4\nPING\n");
         for assumed in [ValueLineEnds::Lf, ValueLineEnds::CrLf] {
             let mut out = Vec::new();
-            let restoration = undo(&wrong, 0, &Table, Some(assumed), &mut out).unwrap();
+            let restoration = undo(&wrong, 0, &Table, line_ends(assumed), &mut out).unwrap();
             assert_eq!(restoration.undone.iter().map(|it| it.assumed).sum::<u64>(), 0);
         }
     }
@@ -358,7 +432,7 @@ mod tests {
         let log = self::log(&[&["SET", "a", "1"], &["SET", "k", "one\rtwo"], &["SET", "z", "1"]]);
         let mut out = Vec::new();
         let changed = replaced(&log, b"\r\n", b"\r");
-        let restoration = undo(&changed, 0, &Table, None, &mut out).unwrap();
+        let restoration = undo(&changed, 0, &Table, Assumed::default(), &mut out).unwrap();
         assert_eq!(restoration.undecided.map(|it| it.commands), Some(1));
     }
 
@@ -464,7 +538,7 @@ mod tests {
             &["PEXPIREAT", "k0", "1700000011500"],
         ]);
         let mut out = Vec::new();
-        let changes = undo(text, 0, &Table, None, &mut out).unwrap().undone;
+        let changes = undo(text, 0, &Table, Assumed::default(), &mut out).unwrap().undone;
         assert_eq!(String::from_utf8_lossy(&out), String::from_utf8_lossy(&expected));
         // The OK and the GET.
         assert_eq!((changes[0].change, changes[0].left_out), (Change::Monitor, 2));

@@ -7,6 +7,10 @@ use serde::Serialize;
 
 use crate::aof::Frame;
 use crate::aof::scan::frame_at;
+use crate::base::code_page::CodePage;
+
+/// U+FFFD, which programs write in place of bytes that are no text.
+pub(super) const REPLACEMENT: &str = "\u{fffd}";
 
 /// What happened to the bytes of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -25,6 +29,8 @@ pub enum Change {
     DoubledCr,
     /// Lengths count characters instead of bytes.
     CharacterLengths,
+    /// Bytes were read as text in an encoding with one byte a character.
+    TextEncoding,
     /// A line end was added between commands.
     ExtraLineEnd,
     /// A command was deleted, but for the lines before its name.
@@ -56,15 +62,18 @@ pub struct Undone {
     pub first: u64,
     /// The number of lines that were left out, because no server logs them.
     pub left_out: u64,
-    /// The number of values of which the line ends are assumed, because their lengths do not tell them; of an RDB, the
-    /// number of places if its checksum does not prove them.
+    /// The number of values of which the line ends or the text are assumed, because nothing proves what they were; of an
+    /// RDB, the number of places if its checksum does not prove them.
     pub assumed: u64,
+    /// The encoding in which bytes were read as text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<CodePage>,
 }
 
 impl Undone {
     /// A change that was undone in so many places, the first of them at byte `first`.
     pub fn new(change: Change, places: u64, first: u64) -> Self {
-        Undone { change, places, first, left_out: 0, assumed: 0 }
+        Undone { change, places, first, left_out: 0, assumed: 0, encoding: None }
     }
 }
 
@@ -103,8 +112,10 @@ pub(super) struct Reading {
     pub(super) annotation: Option<Range<usize>>,
     /// The number of lines that are left out.
     pub(super) left_out: u64,
-    /// The number of values of which the line ends are assumed.
+    /// The number of values of which the line ends or the text are assumed.
     pub(super) assumed: u64,
+    /// The arguments whose lengths count characters, by index.
+    pub(super) counted: Vec<usize>,
 }
 
 impl Reading {
@@ -117,7 +128,15 @@ impl Reading {
     }
 
     fn of(change: Change, end: usize, commands: Replacement) -> Reading {
-        Reading { change, end, commands, annotation: None, left_out: 0, assumed: 0 }
+        Reading {
+            change,
+            end,
+            commands,
+            annotation: None,
+            left_out: 0,
+            assumed: 0,
+            counted: Vec::new(),
+        }
     }
 
     /// Returns the reading of whole lines; `None` if they are not of this kind, or without a command.

@@ -3,6 +3,9 @@
 use crate::aof::{Frame, Join, Sink, scan_parallel};
 use crate::base::progress::Silent;
 
+/// The number of frames of canonical form in a row after which it is worth looking for the end of the run on all cores.
+pub(super) const FRAMES_OF_A_RUN: u32 = 256;
+
 /// The number of bytes that are scanned at first. Each further window has as many as all before it, so that what is
 /// scanned after the end of the run is never more than the run.
 const FIRST_WINDOW: usize = 64 << 10;

@@ -21,7 +21,7 @@ pub(super) fn without_conflicts(
     path: &Path,
     surveys: &[Survey<'_>],
     options: &RepairOptions,
-) -> Result<Vec<(usize, Mapping, Undone)>> {
+) -> Result<Vec<(usize, Mapping, Vec<Undone>)>> {
     let mut chosen = Vec::new();
     for (index, survey) in surveys.iter().enumerate() {
         if survey.stop.fault.is_none() || survey.part.compressed.is_some() {
@@ -29,7 +29,7 @@ pub(super) fn without_conflicts(
         }
         let found = conflicts(survey.part.mapping.bytes(), survey.first_unusual());
         let Some(first) = found.first().map(|conflict| conflict.range.start) else { continue };
-        let Some(side) = options.conflicts else {
+        let Some(side) = options.side() else {
             return Err(undecided(path, survey, &found, options));
         };
         let (mapping, doubtful) = resolved(survey.part, &found, side)?;
@@ -43,7 +43,7 @@ pub(super) fn without_conflicts(
             .help("choose one version: --assume ours or --assume theirs; nothing was written"));
         }
         let undone = Undone::new(Change::ConflictMarkers, found.len() as u64, first as u64);
-        chosen.push((index, mapping, undone));
+        chosen.push((index, mapping, vec![undone]));
     }
     Ok(chosen)
 }

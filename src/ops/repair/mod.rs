@@ -11,7 +11,6 @@ mod converted_rdb;
 mod databases;
 pub mod decide;
 pub(crate) mod joined;
-mod line_ends;
 mod options;
 mod pairing;
 pub mod plan;
@@ -23,9 +22,9 @@ pub(crate) mod set;
 pub(crate) mod start;
 #[cfg(test)]
 mod tests;
+mod undecided;
 
-pub use options::{OpenTransaction, RepairOptions};
-pub(crate) use options::{Side, ValueLineEnds};
+pub use options::{Assumption, OpenTransaction, RepairOptions};
 
 use std::path::Path;
 

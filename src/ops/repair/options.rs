@@ -1,7 +1,8 @@
 //! Options of `repair`.
 
 use super::retained_ranges::Output;
-pub(crate) use crate::aof::conversion::{Side, ValueLineEnds};
+use crate::aof::conversion::{Assumed, OriginalText, Side, ValueLineEnds};
+use crate::base::code_page::CodePage;
 use crate::base::error::ErrorKind;
 use crate::base::modules::Modules;
 use crate::base::server::Server;
@@ -16,6 +17,61 @@ pub enum OpenTransaction {
     Cut,
     /// Remove the transaction, and retain everything from the first SELECT after it.
     KeepFromSelect,
+}
+
+/// What a log was before it was changed, where it does not tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Assumption {
+    /// Between conflict markers of git: the first version.
+    Ours,
+    /// Between conflict markers of git: the last version.
+    Theirs,
+    /// Between conflict markers of git: the first version, and then the last one.
+    Both,
+    /// Values of which only some line ends were CR LF had LF.
+    Lf,
+    /// Values of which only some line ends were CR LF had CR LF.
+    CrLf,
+    /// Text whose length counts its characters was the same text.
+    Utf8,
+    /// Such text was bytes that a program read as Latin-1.
+    Latin1,
+    /// Such text was bytes that a program read as Windows-1252.
+    Windows1252,
+    /// Such text was bytes that a program read as code page 437.
+    Cp437,
+    /// Such text was bytes that a program read as code page 850.
+    Cp850,
+}
+
+impl Assumption {
+    fn side(self) -> Option<Side> {
+        match self {
+            Assumption::Ours => Some(Side::Ours),
+            Assumption::Theirs => Some(Side::Theirs),
+            Assumption::Both => Some(Side::Both),
+            _ => None,
+        }
+    }
+
+    fn line_ends(self) -> Option<ValueLineEnds> {
+        match self {
+            Assumption::Lf => Some(ValueLineEnds::Lf),
+            Assumption::CrLf => Some(ValueLineEnds::CrLf),
+            _ => None,
+        }
+    }
+
+    fn text(self) -> Option<OriginalText> {
+        match self {
+            Assumption::Utf8 => Some(OriginalText::Same),
+            Assumption::Latin1 => Some(OriginalText::Bytes(CodePage::Latin1)),
+            Assumption::Windows1252 => Some(OriginalText::Bytes(CodePage::Windows1252)),
+            Assumption::Cp437 => Some(OriginalText::Bytes(CodePage::Cp437)),
+            Assumption::Cp850 => Some(OriginalText::Bytes(CodePage::Cp850)),
+            _ => None,
+        }
+    }
 }
 
 /// Options of `repair`.
@@ -39,10 +95,9 @@ pub struct RepairOptions {
     /// The file name of the base that a set without a manifest begins with; without it, the numbers in the names and the
     /// content of the files tell which it is.
     pub base: Option<String>,
-    /// The version to take of lines that git left two versions of; without it, none is chosen.
-    pub conflicts: Option<Side>,
-    /// The line ends of values of which the lengths do not tell which were CR LF; without it, nothing is assumed.
-    pub value_line_ends: Option<ValueLineEnds>,
+    /// What is assumed where a log does not tell what it was: the first of each kind counts. Without one, `repair` refuses,
+    /// and reports the choices.
+    pub assumptions: Vec<Assumption>,
     /// Whether to remove the commands that fail while a server loads them.
     pub drop_failing: bool,
     /// Whether the result is not replayed: neither its keys nor the commands that fail while a server loads it are counted.
@@ -67,6 +122,18 @@ impl RepairOptions {
     /// Returns whether the loss is limited, as where nobody reads the report.
     pub(super) fn is_limited(&self) -> bool {
         self.max_loss_bytes.is_some() || self.max_lost_commands.is_some()
+    }
+
+    /// Returns what is assumed where a log does not tell what it was.
+    pub(super) fn assumed(&self) -> Assumed {
+        let mut all = self.assumptions.iter();
+        let line_ends = all.clone().find_map(|it| it.line_ends());
+        Assumed { line_ends, text: all.find_map(|it| it.text()) }
+    }
+
+    /// Returns the version to take between conflict markers of git.
+    pub(super) fn side(&self) -> Option<Side> {
+        self.assumptions.iter().find_map(|it| it.side())
     }
 
     /// Returns the kind of the error of a choice that was not made.

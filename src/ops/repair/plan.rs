@@ -9,7 +9,6 @@ use super::converted_rdb::without_conversion;
 use super::databases::in_use;
 use super::decide::{Decision, DropReason, Dropped, decide};
 use super::joined::{JoinedChoice, choose};
-use super::line_ends::line_ends_undecided;
 use super::options::RepairOptions;
 use super::pairing::choose_pairing;
 use super::rdb::{RdbRepair, repair_rdb};
@@ -18,6 +17,7 @@ use super::replayed::{Replayed, replay_retained};
 use super::retained_ranges::{Output, RetainedRanges};
 use super::set;
 use super::start::{Start, start};
+use super::undecided::{line_ends_undecided, text_undecided};
 use crate::analysis::survey::{Preamble, Survey, survey};
 use crate::aof::conversion::{Change, Undone};
 use crate::aof::log::Log;
@@ -32,7 +32,6 @@ use crate::input::overwrite::inputs;
 use crate::input::whole_set::open_set_by;
 use crate::input::wrap::{Unwrapped, open_wrapped, unwrap_part};
 use crate::input::{Input, OpenedLog};
-use crate::rdb::is_rdb;
 use crate::replay::leave_out;
 
 /// What a repair retains and removes. It does not depend on the destination of the result.
@@ -278,13 +277,14 @@ fn plan_of(
 }
 
 /// Replaces the bytes of parts by what they were before a change, and returns the changes.
-fn replace_parts(log: &mut Log, changed: Vec<(usize, Mapping, Undone)>) -> Vec<RestoredPart> {
-    let replace = |(index, mapping, undone): (usize, Mapping, Undone)| {
+fn replace_parts(log: &mut Log, changed: Vec<(usize, Mapping, Vec<Undone>)>) -> Vec<RestoredPart> {
+    let replace = |(index, mapping, undone): (usize, Mapping, Vec<Undone>)| {
         let part = &mut log.parts[index];
         part.mapping = mapping;
-        RestoredPart { part: part.name.clone(), undone }
+        let name = part.name.clone();
+        undone.into_iter().map(move |undone| RestoredPart { part: name.clone(), undone })
     };
-    changed.into_iter().map(replace).collect()
+    changed.into_iter().flat_map(replace).collect()
 }
 
 pub(super) fn surveys<'l>(log: &'l Log, progress: &dyn Progress) -> Result<Vec<Survey<'l>>> {
@@ -325,18 +325,14 @@ fn restored_parts(
         if is_broken || survey.stop.fault.is_none() || survey.part.compressed.is_some() {
             continue;
         }
-        let found = restored(survey.part, survey.first_unusual(), options.value_line_ends)?;
+        let found = restored(survey.part, survey.first_unusual(), options.assumed())?;
         if let Some(undecided) = found.undecided.filter(|_| !options.salvage) {
             return Err(line_ends_undecided(path, survey, undecided, options));
         }
+        if let Some(undecided) = found.undecided_text {
+            return Err(text_undecided(path, survey, &undecided, options));
+        }
         if let Some((mapping, undone)) = found.log {
-            let is_wide = undone.iter().any(|undone| undone.change == Change::Utf16);
-            if is_wide && is_rdb(mapping.bytes()) {
-                let what = "this RDB was saved as UTF-16, as by > of PowerShell: which bytes it had is lost";
-                return Err(Error::new(ErrorKind::Refused, what).at(&survey.part.path).help(
-                    "copy the file again as it is, without a program that reads it as text; nothing was written",
-                ));
-            }
             mappings.push((index, mapping));
             let part = &survey.part.name;
             all.extend(

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::analysis::survey::{Survey, survey};
-use crate::aof::log::{Layout, Log, Part};
+use crate::aof::log::{Layout, Log, Part, PartRole};
 use crate::aof::manifest::{Entry, Manifest, Role};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::progress::{Progress, Silent};
@@ -227,7 +227,14 @@ pub(crate) fn write_as_set(
 /// Checks what was written before it is published.
 fn finish(log: &Log, written: &Path, check: &Check<'_>, progress: &dyn Progress) -> Result<()> {
     unchanged(log)?;
-    let result = open_files(written)?;
+    let mut result = open_files(written)?;
+    // By its name, an RDB is one of which servers ignore what follows it. A name that tells nothing does not change that.
+    if let ([part], [of_input]) = (result.parts.as_mut_slice(), log.parts.as_slice())
+        && part.role == PartRole::Single
+        && !part.name.contains(".aof")
+    {
+        part.name.clone_from(&of_input.name);
+    }
     let read = |part| survey(part, &Silent);
     let surveys = result.parts.iter().map(read).collect::<Result<Vec<_>>>()?;
     whole(&surveys)?;

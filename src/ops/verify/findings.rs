@@ -17,7 +17,6 @@ use crate::analysis::rdb_error::{Correction, find_correction, has_sound_structur
 use crate::analysis::survey::{NEWER_RDB, Preamble, Survey};
 use crate::aof::conversion::{Change, conflicts};
 use crate::aof::log::PartRole;
-use crate::aof::recognise::LooksLike;
 use crate::base::escape::Shown;
 use crate::base::modules::{Modules, bundled_with_type};
 use crate::base::progress::Silent;
@@ -25,7 +24,8 @@ use crate::base::server::{DEFAULT_DATABASES, KNOWN};
 use crate::base::units::{Bytes, Count, counted};
 use crate::command::tally::Occurrence;
 use crate::command::{CommandId, Role};
-use crate::input::conversion::restored_rdb;
+use crate::input::conversion::{is_changed, restored_rdb};
+use crate::input::text_rdb::{TextRdb, restored_text};
 use crate::rdb::deep::DeepFault;
 use crate::rdb::load_check::LoadCheck;
 use crate::rdb::{self, DamageKind, Uncheckable};
@@ -174,7 +174,8 @@ fn preamble(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
     if let Some(correction) = find_correction(survey, &Silent).unwrap_or_default() {
         findings.push(wrong_byte(survey, correction));
     } else if let Some(Preamble::Broken(damage)) = &survey.preamble {
-        let finding = converted_rdb(survey, damage).unwrap_or_else(|| broken_rdb(damage));
+        let converted = text_rdb(survey).or_else(|| converted_rdb(survey, damage));
+        let finding = converted.unwrap_or_else(|| broken_rdb(damage));
         findings.push(finding.at(survey, damage.offset));
     }
     for fault in survey.deep_faults() {
@@ -235,6 +236,35 @@ fn wrong_byte(survey: &Survey<'_>, correction: Correction) -> Finding {
     };
     let finding = Finding::new(Level::Error, BROKEN_RDB, message).at(survey, offset).help(help);
     Finding { correction: Some(Box::new(correction)), ..finding }
+}
+
+/// Reports an RDB that was saved as text; `None` if it was not.
+fn text_rdb(survey: &Survey<'_>) -> Option<Finding> {
+    const AGAIN: &str =
+        "no server loads it: copy the file again as it is, without a program that reads it as text";
+    // If the file cannot be read once more, the damage is reported as it is.
+    let text = restored_text(survey.part, &Silent).ok()??;
+    let finding = |why: String, help| {
+        let message = format!("the RDB is broken: a program read it as text and saved that: {why}");
+        Some(Finding::new(Level::Error, BROKEN_RDB, message).help(help))
+    };
+    match text {
+        TextRdb::Restored(text) => {
+            let encoding = text.undone.iter().find_map(|it| it.encoding);
+            let encoding = encoding.map(|it| it.to_string()).unwrap_or_default();
+            if text.proved {
+                let help = "the checksum proves what it was; no server loads it as it is; `aofkit repair` undoes it";
+                return finding(format!("it was read as {encoding}"), help);
+            }
+            let help = "no server loads it, and the checksum does not prove what it was: copy it again; `aofkit repair PATH --salvage --dry-run` previews the repair that keeps the keys that can be read";
+            finding(format!("it may have been read as {encoding}"), help)
+        }
+        TextRdb::Lost { replaced, .. } => finding(
+            format!("{} in place of bytes that are lost", counted(replaced, "U+FFFD")),
+            AGAIN,
+        ),
+        TextRdb::Unknown => finding("in which encoding is not known".to_owned(), AGAIN),
+    }
 }
 
 /// Reports an RDB whose line ends were converted; `None` if they were not.
@@ -389,7 +419,19 @@ fn structure(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
             "`aofkit repair PATH --salvage --dry-run` previews the repair that skips it and keeps the whole commands after it; without --salvage it cuts there"
         }
     };
-    let help = whole_file.map_or(help, LooksLike::help);
+    let help = match whole_file {
+        Some(whole_file) => whole_file.help(),
+        None if damage.kind != "short" && is_changed(survey.part, survey.first_unusual()) => {
+            "a program or a person changed the log: `aofkit repair PATH --dry-run` previews it with that undone"
+        }
+        None => help,
+    };
+    let of_text = whole_file.filter(|it| it.is_text_of_rdb()).and_then(|_| text_rdb(survey));
+    if let Some(finding) = of_text {
+        let finding = finding.at(survey, damage.offset);
+        findings.push(Finding { damage: Some(Box::new(damage)), ..finding });
+        return;
+    }
     findings.push(Finding {
         damage: Some(Box::new(damage.clone())),
         ..Finding::new(Level::Error, "damage", what).at(survey, damage.offset).help(help)
