@@ -71,6 +71,13 @@ pub(crate) fn check_library(code: &[u8]) -> Result<Vec<u8>, LibraryFault> {
     }
 }
 
+impl LibraryFault {
+    /// Whether every server refuses it, also one with a module that brings another engine.
+    pub(crate) fn is_refused_by_all(&self) -> bool {
+        !matches!(self, LibraryFault::Engine { .. })
+    }
+}
+
 impl fmt::Display for LibraryFault {
     /// A phrase without a final stop.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -209,9 +209,15 @@ fn elsewhere(out: &mut String, report: &RecoverReport) -> fmt::Result {
     numbered(out, report.elsewhere.iter())
 }
 
-/// Writes which commands of the result servers refuse.
+/// Writes which function libraries and commands of the result servers refuse.
 fn unloadable(out: &mut String, done: &Done, written: &Path) -> fmt::Result {
-    for at in &done.unloadable {
+    let (libraries, commands): (Vec<_>, Vec<_>) = done.unloadable.iter().partition(|at| at.library);
+    for at in libraries {
+        let help =
+            format!("`aofkit verify {}` shows which servers do not start with it", typed(written));
+        problem(out, &format!("{}: {}", at.part, at.what), Some(&help))?;
+    }
+    for at in commands {
         let at = format!("{}: byte {}: {}", at.part, Count(at.offset), at.what);
         let help =
             format!("`aofkit repair {} --drop-failing --output NEW` leaves it out", typed(written));

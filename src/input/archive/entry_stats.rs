@@ -1,6 +1,7 @@
 //! A summary of the commands and the RDB of a file, as recorded in an archive.
 
 use crate::analysis::damage::sides;
+use crate::analysis::rdb_inspection::LibraryFault;
 use crate::aof;
 use crate::archive::contents::FileRecord;
 use crate::command::Tally;
@@ -17,7 +18,8 @@ pub(crate) struct EntryStats {
     pub(crate) damage: Option<Fault>,
     /// The content of the RDB that is unknown to this version, and its position.
     pub(crate) newer_rdb: Option<rdb::UnknownContent>,
-    /// The first whole command that servers refuse or crash on, which is no damage to the file.
+    /// The first function library that servers refuse, or else the first whole command that they refuse or crash on, which
+    /// is no damage to the file.
     pub(crate) unloadable: Option<Fault>,
 }
 
@@ -45,19 +47,23 @@ impl EntryStats {
         }
     }
 
-    /// Returns the summary of a file that begins with this RDB.
+    /// Returns the summary of a file that begins with this RDB, of which servers refuse the function library `library`.
     pub(crate) fn after_rdb(
         reading: &rdb::Reading,
+        library: Option<&LibraryFault>,
         tally: Tally,
         fault: Option<aof::Fault>,
     ) -> EntryStats {
-        match reading {
+        let stats = match reading {
             rdb::Reading::Known(walk) => EntryStats::commands(walk.keys, tally, fault),
             rdb::Reading::Newer(newer) => EntryStats {
                 newer_rdb: Some(newer.content.clone()),
                 ..EntryStats::commands(0, tally, fault)
             },
-        }
+        };
+        // Functions have no place of their own in a summary; servers read them before the keys.
+        let library = library.map(|library| Fault { offset: 0, what: library.to_string() });
+        EntryStats { unloadable: library.or(stats.unloadable), ..stats }
     }
 
     /// Returns the summary of the commands that `tally` counts from the start of a file; `fault` is the reason why

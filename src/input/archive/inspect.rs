@@ -8,6 +8,7 @@
 use std::fs::File;
 use std::io::{self, Write};
 
+use crate::analysis::rdb_inspection::RdbInspection;
 use crate::aof::log::{is_empty_rdb, starts_with_rdb};
 use crate::aof::manifest::looks_like_manifest;
 use crate::aof::rdb_file::read_end;
@@ -19,7 +20,6 @@ use crate::command::Tally;
 use crate::disk::Mapping;
 use crate::input::archive::entry_stats::EntryStats;
 use crate::input::envelope::Content;
-use crate::rdb;
 
 /// The maximum number of bytes of an RDB that are buffered in memory.
 const MEMORY_BYTES: usize = 32 << 20;
@@ -174,7 +174,8 @@ impl RetainedFinding {
 
 fn read_rdb(name: &str, stored: &[u8]) -> Result<(EntryKind, EntryStats)> {
     let content = Content::of(stored, &std::env::temp_dir())?;
-    let reading = match content.read(&mut rdb::IgnoreDeep, &Silent) {
+    let mut inspection = RdbInspection::default();
+    let reading = match content.read(&mut inspection, &Silent) {
         Ok(reading) => reading,
         Err(damage) => return Ok((EntryKind::Rdb, EntryStats::broken_rdb(&damage))),
     };
@@ -184,7 +185,8 @@ fn read_rdb(name: &str, stored: &[u8]) -> Result<(EntryKind, EntryStats)> {
     let end = read_end(file_name.as_bytes(), bytes, start);
     let scanned = scan_parallel(&bytes[..end], start, Tally::default, |_| {}, &Silent);
     let kind = if start < end { EntryKind::Log } else { EntryKind::Rdb };
-    Ok((kind, EntryStats::after_rdb(&reading, scanned.sink, scanned.stop.fault)))
+    let library = inspection.library.as_ref();
+    Ok((kind, EntryStats::after_rdb(&reading, library, scanned.sink, scanned.stop.fault)))
 }
 
 /// Returns the error for a failure to buffer an RDB.

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use sha2::{Digest as _, Sha256};
 
+use crate::analysis::rdb_inspection::{LibraryFault, RdbInspection};
 use crate::aof::log::{Layout, Log, Part, PartRole};
 use crate::aof::manifest::{Manifest, Role};
 use crate::aof::scan_parallel;
@@ -34,6 +35,7 @@ use crate::input::archive::file::map_whole;
 use crate::input::archive::verify::{DAMAGE, verify_archive};
 use crate::input::files::open_files;
 use crate::input::overwrite::{Shape, check_output, check_shape, inputs};
+use crate::ops::verify::findings::FUNCTION_LIBRARY;
 use crate::rdb;
 use crate::store::url::is_url;
 
@@ -630,11 +632,16 @@ fn arrangement(log: &Log, records: &[FileRecord]) -> Arrangement {
 struct RdbNames<'n> {
     names: &'n KeyNames,
     scratch: Vec<u8>,
+    inspection: RdbInspection,
 }
 
 impl<'a> rdb::Visitor<'a> for RdbNames<'_> {
     fn goes_on_at_broken_values(&self) -> bool {
         true
+    }
+
+    fn function(&mut self, library: rdb::Text<'a, '_>) {
+        self.inspection.function(library);
     }
 
     fn key(&mut self, key: &rdb::Key<'a>) -> rdb::Want {
@@ -672,9 +679,13 @@ fn look(
     }
     let (mut start, mut end) = (0, file.content.len());
     let mut rdb = None;
+    let mut library = None;
     if part.starts_with_rdb() {
-        let mut visitor = RdbNames { names, scratch: Vec::new() };
-        match part.read_rdb_in(file.content, &mut visitor, progress) {
+        let inspection = RdbInspection::default();
+        let mut visitor = RdbNames { names, scratch: Vec::new(), inspection };
+        let read = part.read_rdb_in(file.content, &mut visitor, progress);
+        library = visitor.inspection.library.filter(LibraryFault::is_refused_by_all);
+        match read {
             Ok(reading) => {
                 start = usize::try_from(reading.len()).unwrap_or(file.content.len());
                 end = part.read_end(file.content, start);
@@ -707,17 +718,20 @@ fn look(
         names.give_up();
     }
     let found = match &rdb {
-        Some(reading) => EntryStats::after_rdb(reading, tally, fault),
+        Some(reading) => EntryStats::after_rdb(reading, library.as_ref(), tally, fault),
         None => EntryStats::commands(0, tally, fault),
     };
-    let unloadable = found.unloadable.as_ref().map(|at| unloadable(&file.name, at));
+    let is_library = library.is_some();
+    let unloadable = found.unloadable.as_ref().map(|at| unloadable(&file.name, at, is_library));
     found.note_in(&mut record);
     Ok((record, unloadable))
 }
 
-/// Returns the finding for a whole command that servers refuse or crash on. The archive has it like all others.
-fn unloadable(name: &str, at: &Fault) -> ArchiveFinding {
-    ArchiveFinding::new(Level::Error, "unloadable-command", at.what.clone())
+/// Returns the finding for a function library that servers refuse, or a whole command that they refuse or crash on. The
+/// archive has it like all others.
+fn unloadable(name: &str, at: &Fault, is_library: bool) -> ArchiveFinding {
+    let kind = if is_library { FUNCTION_LIBRARY } else { "unloadable-command" };
+    ArchiveFinding::new(Level::Error, kind, at.what.clone())
         .entry(name)
         .offset(at.offset)
         .help("the archive has the log as it is; `aofkit verify` shows which servers refuse it or crash on it")

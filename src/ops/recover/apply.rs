@@ -112,8 +112,8 @@ pub(super) fn apply(subject: &Subject<'_>, plan: RecoverPlan) -> Result<Done> {
 
 type Copied = (Written, Option<SummaryReport>);
 
-/// Copies the retained bytes, unchanged, and counts the keys of the result. Returns as well which commands of it servers
-/// refuse or crash on.
+/// Copies the retained bytes, unchanged, and counts the keys of the result. Returns as well which function libraries and
+/// commands of it servers refuse or crash on.
 fn copy(
     subject: &Subject<'_>,
     plan: &RecoverPlan,
@@ -123,8 +123,12 @@ fn copy(
     let unloadable = Mutex::new(Vec::new());
     let check = |result: &Log, surveys: &[Survey<'_>]| {
         let seen = surveys.iter().filter_map(|survey| {
-            let (offset, what) = survey.tally.first_unloadable()?;
-            Some(Unloadable { part: survey.part.name.clone(), offset, what })
+            let library = survey.inspection.library.as_ref();
+            let library = library.filter(|library| library.is_refused_by_all());
+            let library = library.map(|library| (0, library.to_string()));
+            let (is_library, part) = (library.is_some(), survey.part.name.clone());
+            let (offset, what) = library.or_else(|| survey.tally.first_unloadable())?;
+            Some(Unloadable { part, library: is_library, offset, what })
         });
         *unloadable.lock().unwrap_or_else(PoisonError::into_inner) = seen.collect();
         if subject.options.preview {

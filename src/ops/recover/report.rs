@@ -197,12 +197,14 @@ pub struct PartSummary {
     pub bytes: u64,
 }
 
-/// A whole command that servers refuse or crash on.
+/// A function library that servers refuse, or a whole command that they refuse or crash on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Unloadable {
     /// The file name of the part.
     pub(crate) part: String,
-    /// The byte offset of the command.
+    /// Whether it is a function library.
+    pub(crate) library: bool,
+    /// The byte offset of the command; 0 for a function library.
     pub(crate) offset: u64,
     /// What is wrong with it.
     pub(crate) what: String,
