@@ -6,6 +6,7 @@
 use serde::Serialize;
 
 use crate::analysis::survey::Survey;
+use crate::aof::conversion::leading;
 use crate::aof::scan_parallel;
 use crate::base::progress::Silent;
 use crate::base::units::{Count, counted};
@@ -35,6 +36,9 @@ pub(crate) fn joined_logs(survey: &Survey<'_>) -> Vec<JoinedLog> {
         return Vec::new();
     }
     let bytes = survey.part.mapping.bytes();
+    if leading(bytes).is_some() {
+        return Vec::new();
+    }
     let first = JoinedLog {
         offset: 0,
         bytes: 0,

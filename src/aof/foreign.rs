@@ -9,14 +9,14 @@ pub(crate) fn foreign(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
         (
             b"\x1f\x8b\x08",
             "a gzip file",
-            "decompress it: `aofkit repair FILE --output NEW`, which repairs what is in it too, or gzip -dc FILE > NEW",
+            "decompress it: `aofkit repair FILE --output NEW`, which repairs what is in it too; or, if a tar archive is in it, tar -xf FILE",
         ),
         (b"PK\x03\x04", "a zip archive", "extract it first: aofkit extract FILE --output DIR"),
         (b"PK\x05\x06", "an empty zip archive", "there is nothing in it to read"),
         (
             b"\x28\xb5\x2f\xfd",
             "a Zstandard file",
-            "decompress it: `aofkit repair FILE --output NEW`, which repairs what is in it too, or zstd -dc FILE > NEW",
+            "decompress it: `aofkit repair FILE --output NEW`, which repairs what is in it too; or, if a tar archive is in it, tar -xf FILE",
         ),
         (b"\xfd7zXZ\0", "an xz file", "decompress it first: xz -dc FILE > NEW"),
         (b"BZh", "a bzip2 file", "decompress it first: bzip2 -dc FILE > NEW"),
@@ -39,10 +39,38 @@ pub(crate) fn foreign(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     if bytes.get(257..262) == Some(b"ustar") {
         return Some(("a tar archive", "extract it first: tar -xf FILE"));
     }
+    if is_base64(bytes) {
+        return Some(("a log or an RDB in base64", "decode it first: base64 -d FILE > NEW"));
+    }
+    if is_hex_dump(bytes) {
+        return Some((
+            "a hex dump of a log or an RDB",
+            "make bytes of it first: xxd -r FILE > NEW",
+        ));
+    }
     is_configuration(bytes).then_some((
         "a server's configuration file",
         "give the directory that its `dir` names, or the append-only file in it",
     ))
+}
+
+/// Whether this begins as the base64 of `REDIS`, `VALKEY`, or a command.
+fn is_base64(bytes: &[u8]) -> bool {
+    const DIGITS: usize = 40;
+    let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=\r\n".contains(byte);
+    let Some(head) = bytes.get(..DIGITS).filter(|head| head.iter().all(is_digit)) else {
+        return false;
+    };
+    // `*`, a digit, CR; LF, `$`.
+    let is_command = matches!(head, [b'K', b'j', _, b'N', b'C', b'i', ..]);
+    is_command || head.starts_with(b"UkVESVMw") || head.starts_with(b"VkFMS0VZ")
+}
+
+/// Whether this begins as `xxd` prints `REDIS`, `VALKEY`, or a command.
+fn is_hex_dump(bytes: &[u8]) -> bool {
+    let Some(line) = bytes.strip_prefix(b"00000000: ") else { return false };
+    let is_command = matches!(line, [b'2', b'a', b'3', b'0'..=b'9', b' ', b'0', b'd', ..]);
+    is_command || line.starts_with(b"5245 4449 53") || line.starts_with(b"5641 4c4b 45")
 }
 
 /// Whether the first line that is neither blank nor a comment is a directive of a server.
@@ -108,6 +136,23 @@ mod tests {
         ];
         for log in logs {
             assert_eq!(foreign(log), None, "{log:?}");
+        }
+    }
+
+    #[test]
+    fn a_log_in_digits_is_known() {
+        // base64(1) and xxd(1).
+        for (text, what) in [
+            ("KjIKCiQ2DQpTRUxFQ1QNCiQxDQowDQoqMw0KJDMNClNFVA0K", None),
+            ("KjINCiQ2DQpTRUxFQ1QNCiQxDQowDQoqMw0KJDMNClNFVA0K", Some("base64")),
+            ("UkVESVMwMDA5+glyZWRpcy12ZXIFNi4yLjX6CnJlZGlzLWJp", Some("base64")),
+            ("00000000: 2a32 0d0a 2436 0d0a 5345 4c45 4354 0d0a  *2..$6..SELECT..", Some("hex")),
+            ("00000000: 5245 4449 5330 3030 39fa 0972 6564 6973  REDIS0009..redis", Some("hex")),
+            ("00000000: 7f45 4c46 0201 0100 0000 0000 0000 0000  .ELF............", None),
+        ] {
+            let found = foreign(text.as_bytes()).map(|it| it.0);
+            assert_eq!(found.is_some(), what.is_some(), "{text}: {found:?}");
+            assert!(found.zip(what).is_none_or(|(found, what)| found.contains(what)), "{text}");
         }
     }
 

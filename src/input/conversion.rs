@@ -9,15 +9,15 @@ use std::io::{self, BufWriter, Write};
 
 use crate::aof::conversion::{
     Assumed, Change, Commands, Conflict, Restoration, Side, Undecided, UndecidedText, Undone,
-    narrow, resolve, undo,
+    leading, narrow, resolve, undo,
 };
 use crate::aof::log::Part;
 use crate::base::error::{Error, Result};
-use crate::base::progress::Progress;
+use crate::base::progress::{Progress, Silent};
 use crate::command::lookup;
 use crate::disk::Mapping;
-use crate::rdb::is_rdb;
 use crate::rdb::line_ends::{Conversion, OriginalLineEnds, find_line_ends};
+use crate::rdb::{self, is_rdb};
 
 /// The help for a directory that cannot hold the log.
 const TEMPORARY_DIRECTORY: &str =
@@ -185,6 +185,35 @@ fn without_cr(bytes: &[u8], out: &mut dyn Write) -> io::Result<()> {
         from = at + 1;
     }
     out.write_all(bytes.get(from..).unwrap_or_default())
+}
+
+/// Returns a part without the lines of text before its RDB, and without the mark after it; `None` if there are none.
+///
+/// # Errors
+///
+/// When the directory for temporary files cannot hold the log.
+pub(crate) fn after_leading_text(part: &Part) -> Result<Option<(Mapping, Undone)>> {
+    if part.compressed.is_some() {
+        return Ok(None);
+    }
+    let bytes = part.mapping.bytes();
+    let Some(text) = leading(bytes) else { return Ok(None) };
+    let log = bytes.get(text.len..).unwrap_or_default();
+    let (rdb, rest) = match (text.mark, rdb::read(log, &mut rdb::IgnoreDeep, &Silent)) {
+        (Some(mark), Ok(reading)) => {
+            let len = usize::try_from(reading.len()).unwrap_or(usize::MAX).min(log.len());
+            let (rdb, rest) = log.split_at(len);
+            (rdb, rest.strip_prefix(mark.as_slice()).unwrap_or(rest))
+        }
+        _ => (log, &[][..]),
+    };
+    let mapping = mapped(part, |out| {
+        out.write_all(rdb)?;
+        out.write_all(rest)
+    })?;
+    part.mapping.check()?;
+    let undone = Undone { left_out: text.lines, ..Undone::new(Change::LeadingText, 1, 0) };
+    Ok(Some((part.mapping.with_content(mapping)?, undone)))
 }
 
 /// Returns a part with one side of each conflict, and the offset of the first one after which the database is not known.

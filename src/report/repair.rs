@@ -224,6 +224,10 @@ fn restored_part(out: &mut String, restored: &RestoredPart) -> fmt::Result {
                 counted(places, "place")
             )
         }
+        Change::LeadingText => format!(
+            "text that a program wrote before the RDB: {} left out",
+            counted(left_out, "line")
+        ),
         Change::ExtraLineEnd => {
             format!("line ends between commands: removed in {}", counted(places, "place"))
         }

@@ -233,3 +233,17 @@ fn rdb_of_no_bytes_is_not_sound() {
     let run = place.run(&["backup", "set", "--to", "bk"]);
     assert_ne!(run.code, Some(0), "{run:#?}");
 }
+
+#[test]
+fn text_that_begins_with_the_name_of_a_command_is_no_command() {
+    for text in ["command terminated with exit code 137\n", "time out\n", "monitor\nping pong\n"] {
+        let place = Place::new();
+        place.put("a.aof", [&sound()[..], text.as_bytes()].concat());
+        let run = place.run(&["repair", "a.aof", "--output", "new.aof", "--json"]);
+        assert_eq!((run.code, place.read("new.aof")), (Some(0), sound()), "{run:#?}");
+        let report: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+        assert_eq!(report["lost_bytes"], text.len(), "{report:#}");
+        let run = place.run(&["repair", "a.aof", "--in-place", "--max-loss", "1kb"]);
+        assert_eq!((run.code, place.names().len()), (Some(4), 2), "{run:#?}");
+    }
+}

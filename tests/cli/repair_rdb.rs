@@ -282,3 +282,46 @@ fn bytes_after_an_rdb_do_not_keep_it_from_being_repaired() {
     let run = place.run(&["repair", "dump.rdb", "-o", "new.aof"]);
     assert_eq!((run.code, place.names().len()), (Some(2), 1), "{run:#?}");
 }
+
+#[test]
+fn text_before_an_rdb_is_left_out() {
+    let rdb = rdb(&[("a", "1"), ("b", "2")]);
+    let log = [&rdb[..], &sound()].concat();
+    let mark = "0123456789abcdef0123456789abcdef01234567";
+    let eof = [format!("$EOF:{mark}\r\n").as_bytes(), &rdb, mark.as_bytes(), &sound()].concat();
+    let unix = |text: &str| [text.as_bytes(), &log].concat();
+    let kubectl = unix("Defaulted container \"redis\" out of: redis, metrics\n");
+    let mut terminal = Vec::new();
+    for byte in [b"Unable to use a TTY\n", &rdb[..]].concat() {
+        terminal.extend((byte == b'\n').then_some(b'\r'));
+        terminal.push(byte);
+    }
+    for (damaged, expected, lines) in [
+        (kubectl, &log, 1),
+        (unix(&format!("\n\n${}\r\n", rdb.len())), &log, 3),
+        (eof, &log, 1),
+        (terminal, &rdb, 1),
+    ] {
+        let place = Place::new();
+        place.put("a.aof", &damaged);
+        let run = place.run(&["verify", "a.aof"]);
+        assert!(run.code == Some(1) && run.stdout.contains("text before the RDB"), "{run:#?}");
+        assert!(run.stdout.contains("`aofkit repair a.aof --output NEW`"), "{run:#?}");
+        let run = place.run(&["repair", "a.aof", "--output", "new.aof", "--json"]);
+        assert_eq!((run.code, &place.read("new.aof")), (Some(0), expected), "{run:#?}");
+        let report: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+        let undone = &report["undone"][0];
+        assert_eq!(
+            (&undone["change"], &undone["left_out"]),
+            (&"leading-text".into(), &lines.into())
+        );
+    }
+    // Damage in the RDB stays damage.
+    let mut damaged = unix("text\n");
+    let at = 5 + rdb.len() - 12;
+    damaged[at..at + 4].fill(0xff);
+    let place = Place::new();
+    place.put("a.aof", &damaged);
+    let run = place.run(&["repair", "a.aof", "--output", "new.aof"]);
+    assert_eq!((run.code, place.names().len()), (Some(2), 1), "{run:#?}");
+}

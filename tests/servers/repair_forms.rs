@@ -2,8 +2,10 @@
 //! bytes after an RDB.
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::time::Duration;
 
 use aofkit::base::progress::Silent;
 use aofkit::ops::compact::CompactOptions;
@@ -25,6 +27,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials.extend(on_each(&FAMILIES, "repair_forms::compressed_log_loads", compressed));
     trials.extend(on_each(&FAMILIES, "repair_forms::version_of_a_conflict_loads", conflict));
     trials.extend(on_each(&FAMILIES, "repair_forms::bytes_after_an_rdb_are_as_said", after_rdb));
+    trials.extend(on_each(&FAMILIES, "repair_forms::stream_to_a_replica_loads", stream));
     trials
 }
 
@@ -112,6 +115,57 @@ fn compressed(binary: &Binary) {
         let result = repaired(&wrapped, RepairOptions::default());
         assert!(result == log);
         assert_eq!(loaded(binary, &result), 12);
+    }
+}
+
+/// What a server sends to a replica: its RDB after a header, and then its commands.
+fn stream(binary: &Binary) {
+    let data = tempfile::tempdir().expect("a directory");
+    let options = [("repl-diskless-sync-delay", "0")];
+    let mut server = Running::start(binary, data.path(), &options).expect("the server starts");
+    for at in 0..20 {
+        run(&mut server, &format!("SET k{at} 1"));
+    }
+    let requests: [&[&str]; 3] = [
+        &["SYNC\r\n"],
+        &["REPLCONF capa psync2\r\n", "PSYNC ? -1\r\n"],
+        &["REPLCONF capa eof capa psync2\r\n", "PSYNC ? -1\r\n"],
+    ];
+    for (number, request) in (1..).zip(requests) {
+        let mut replica = UnixStream::connect(server.socket()).expect("a connection");
+        replica.set_read_timeout(Some(Duration::from_secs(1))).expect("a timeout");
+        let mut received = Vec::new();
+        for line in request {
+            replica.write_all(line.as_bytes()).expect("a request");
+            if line.starts_with("REPLCONF") {
+                let mut answer = [0; 5];
+                replica.read_exact(&mut answer).expect("an answer");
+                received.extend_from_slice(&answer);
+            }
+        }
+        let mut read_until = |what: &[u8]| {
+            let mut piece = [0; 4096];
+            for _ in 0..60 {
+                match replica.read(&mut piece) {
+                    Ok(0) => break,
+                    Ok(read) => received.extend_from_slice(&piece[..read]),
+                    Err(_) => {
+                        // Without it, a server that sent the RDB without its length sends no commands.
+                        let ack = b"*3\r\n$8\r\nREPLCONF\r\n$3\r\nACK\r\n$1\r\n0\r\n";
+                        replica.write_all(ack).expect("an acknowledgement");
+                    }
+                }
+                if memchr::memmem::find(&received, what).is_some() {
+                    return;
+                }
+            }
+            panic!("the stream ends: {}", received.escape_ascii());
+        };
+        read_until(b"redis-bits");
+        run(&mut server, &format!("SET after{number} 1"));
+        read_until(format!("after{number}\r\n$1\r\n1\r\n").as_bytes());
+        let result = repaired(&received, RepairOptions::default());
+        assert_eq!(loaded(binary, &result), 20 + number, "{}", received.escape_ascii());
     }
 }
 

@@ -7,6 +7,7 @@
 //!
 //! | module | reads |
 //! |---|---|
+//! | `leading` | text before an RDB |
 //! | `loose` | frames with other line ends, or with lengths in characters |
 //! | `original_text` | decides what text was whose lengths count characters |
 //! | `leftover` | what remains of a command that was deleted by hand, and extra line ends |
@@ -18,6 +19,7 @@
 //! `reading` has what they share, and `run` steps over what is as a server wrote it.
 
 mod conflict;
+mod leading;
 mod leftover;
 mod loose;
 mod monitor;
@@ -33,6 +35,7 @@ use crate::aof::frame_end;
 use crate::base::code_page::CodePage;
 pub use conflict::Side;
 pub(crate) use conflict::{Conflict, conflicts, resolve};
+pub(crate) use leading::leading;
 pub use loose::ValueLineEnds;
 pub use original_text::OriginalText;
 pub(crate) use original_text::UndecidedText;

@@ -31,6 +31,8 @@ pub enum Change {
     CharacterLengths,
     /// Bytes were read as text in an encoding with one byte a character.
     TextEncoding,
+    /// Lines of text were written before an RDB.
+    LeadingText,
     /// A line end was added between commands.
     ExtraLineEnd,
     /// A command was deleted, but for the lines before its name.

@@ -9,8 +9,18 @@ use super::reading::{Change, Commands, Reading, canonical_end};
 /// The longest line, as in servers.
 const LONGEST_LINE: usize = 64 << 10;
 
-/// Reads the lines from `at` to the next frame or the end of the file, if each of them is a command.
+/// Reads the lines from `at` to the next frame or the end of the file, if each of them is a command, and one of them writes:
+/// a line of text can begin with the name of a command.
 pub(super) fn lines(bytes: &[u8], at: usize, commands: &dyn Commands) -> Option<Reading> {
+    let mut writes = false;
+    let mut note = |words: &[Vec<u8>]| {
+        writes |= words.first().is_some_and(|name| commands.writes(name));
+        Ok(())
+    };
+    each(bytes, at, commands, &mut note).ok()??;
+    if !writes {
+        return None;
+    }
     Reading::lines(Change::InlineCommands, bytes, at, commands, each)
 }
 

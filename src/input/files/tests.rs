@@ -277,9 +277,9 @@ fn refusals_have_help() {
     let conf =
         format!("# Redis configuration file example.\n{}\nbind 127.0.0.1\n", "# x\n".repeat(2000));
     let cases: &[(&str, &[u8], String)] = &[
-        ("a.aof.gz", b"\x1f\x8b\x08\0", "Unrecognised: a.aof.gz: this is a gzip file | decompress it: `aofkit repair FILE --output NEW`, which repairs what is in it too, or gzip -dc FILE > NEW".into()),
+        ("a.aof.gz", b"\x1f\x8b\x08\0", "Unrecognised: a.aof.gz: this is a gzip file | decompress it: `aofkit repair FILE --output NEW`, which repairs what is in it too; or, if a tar archive is in it, tar -xf FILE".into()),
         ("a.zip", b"PK\x03\x04", format!("Unrecognised: a.zip: this is a zip archive | {zip_help}")),
-        ("a.zst", b"\x28\xb5\x2f\xfd", "Unrecognised: a.zst: this is a Zstandard file | decompress it: `aofkit repair FILE --output NEW`, which repairs what is in it too, or zstd -dc FILE > NEW".into()),
+        ("a.zst", b"\x28\xb5\x2f\xfd", "Unrecognised: a.zst: this is a Zstandard file | decompress it: `aofkit repair FILE --output NEW`, which repairs what is in it too; or, if a tar archive is in it, tar -xf FILE".into()),
         ("a.xz", b"\xfd7zXZ\0", "Unrecognised: a.xz: this is an xz file | decompress it first: xz -dc FILE > NEW".into()),
         ("a.bz2", b"BZh9", "Unrecognised: a.bz2: this is a bzip2 file | decompress it first: bzip2 -dc FILE > NEW".into()),
         ("a.tar", &tar, "Unrecognised: a.tar: this is a tar archive | extract it first: tar -xf FILE".into()),

@@ -10,7 +10,7 @@ use crate::base::next_step::{Action, NextStep, path_arg};
 use crate::base::progress::Progress;
 use crate::base::units::counted;
 use crate::disk::Mapping;
-use crate::input::conversion::restored_rdb;
+use crate::input::conversion::{after_leading_text, restored_rdb};
 use crate::input::text_rdb::{TextRdb, restored_text};
 
 /// Returns the parts with their RDBs as they were before their line ends were converted, or before they were saved as
@@ -48,6 +48,26 @@ pub(super) fn without_conversion(
         restored.push((index, rdb.part, vec![rdb.undone]));
     }
     Ok(restored)
+}
+
+/// Returns the parts without the lines of text before their RDB, by the index of the part, and what was left out.
+///
+/// # Errors
+///
+/// When the directory for temporary files cannot hold a log.
+pub(super) fn without_leading_text(
+    surveys: &[Survey<'_>],
+) -> Result<Vec<(usize, Mapping, Vec<Undone>)>> {
+    let mut found = Vec::new();
+    for (index, survey) in surveys.iter().enumerate() {
+        if survey.first_unusual() > 0 || survey.preamble.is_some() {
+            continue;
+        }
+        if let Some((mapping, undone)) = after_leading_text(survey.part)? {
+            found.push((index, mapping, vec![undone]));
+        }
+    }
+    Ok(found)
 }
 
 /// Returns the part with the bytes that it was before it was saved as text, and what was undone; `None` if it is none that

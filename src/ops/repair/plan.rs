@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::conflict::without_conflicts;
-use super::converted_rdb::without_conversion;
+use super::converted_rdb::{without_conversion, without_leading_text};
 use super::databases::in_use;
 use super::decide::{Decision, DropReason, Dropped, decide};
 use super::joined::{JoinedChoice, choose};
@@ -194,6 +194,13 @@ fn plan_of(
 ) -> Result<(RepairPlan, Option<Start>)> {
     progress.phase("read", log.bytes());
     let mut surveys = surveys(log, progress)?;
+    let mut restored: Vec<RestoredPart> = Vec::new();
+    let without_text = without_leading_text(&surveys)?;
+    if !without_text.is_empty() {
+        drop(surveys);
+        restored.extend(replace_parts(log, without_text));
+        surveys = self::surveys(log, progress)?;
+    }
     let chosen = choose(&log.path, &surveys, options)?;
     let mut joined = None;
     if let Some((index, mapping, choice)) = chosen {
@@ -202,7 +209,6 @@ fn plan_of(
         joined = Some(choice);
         surveys = self::surveys(log, progress)?;
     }
-    let mut restored: Vec<RestoredPart> = Vec::new();
     for (index, unwrapped) in unwrapped {
         let part = log.parts[*index].name.clone();
         restored.push(RestoredPart { part, undone: unwrapped.undone() });

@@ -15,7 +15,7 @@ use crate::analysis::foreign_log::foreign_log;
 use crate::analysis::joined::{self, joined_logs};
 use crate::analysis::rdb_error::{Correction, find_correction, has_sound_structure};
 use crate::analysis::survey::{NEWER_RDB, Preamble, Survey};
-use crate::aof::conversion::{Change, conflicts};
+use crate::aof::conversion::{Change, conflicts, leading};
 use crate::aof::log::PartRole;
 use crate::base::escape::Shown;
 use crate::base::modules::{Modules, bundled_with_type};
@@ -384,6 +384,18 @@ fn structure(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
         let finding = finding.at(survey, first.range.start as u64).help(help);
         let count = conflicts.len() as u64;
         findings.push(Finding { count, damage: Some(Box::new(damage)), ..finding });
+        return;
+    }
+    if let Some(text) = leading(survey.part.mapping.bytes()) {
+        let what = format!(
+            "text before the RDB: {}, the first is {}",
+            counted(text.lines, "line"),
+            Shown(text.first.as_bytes())
+        );
+        let help = "no server loads it; `aofkit repair PATH --output NEW` leaves the text out";
+        let finding = Finding::new(Level::Error, "text-before-rdb", what);
+        findings
+            .push(Finding { damage: Some(Box::new(damage)), ..finding.at(survey, 0).help(help) });
         return;
     }
     let logs = joined_logs(survey);
