@@ -63,7 +63,9 @@ pub fn repair(bytes: &[u8]) {
             // The report also counts commands. Some damaged logs cannot be opened by path.
             if let Ok(report) = run(&files.damaged, &options, &Silent) {
                 // Changes of the whole file, and in an RDB, are undone before the ranges are chosen.
-                if report.plan.kept_bytes + report.plan.lost_bytes != bytes.len() as u64 {
+                let has_other_length =
+                    report.plan.kept_bytes + report.plan.lost_bytes != bytes.len() as u64;
+                if has_other_length || report.plan.undoes_changes() {
                     continue;
                 }
                 assert_eq!(report.plan.kept_commands, survey.tally.commands, "{options:?}");

@@ -247,3 +247,18 @@ fn text_that_begins_with_the_name_of_a_command_is_no_command() {
         assert_eq!((run.code, place.names().len()), (Some(4), 2), "{run:#?}");
     }
 }
+
+/// Servers since Redis 7.0 take a line without an end for the beginning of a command.
+#[test]
+fn log_in_one_line_is_not_emptied() {
+    let log = String::from_utf8(sound()).unwrap();
+    for text in [log.replace("\r\n", "\\r\\n"), log.replace("\r\n", " "), log.replace("\r\n", "")] {
+        assert!(text.len() < 1000 && text.starts_with('*'));
+        let place = Place::new();
+        place.put("a.aof", &text);
+        for more in [&["--max-loss", "64kb", "--max-commands", "10"][..], &[]] {
+            let run = place.run(&[&["repair", "a.aof", "--in-place"], more].concat());
+            assert_eq!((run.code, place.names().len()), (Some(4), 1), "{run:#?}");
+        }
+    }
+}

@@ -370,6 +370,12 @@ fn refuse_broken_values(log: &Log, surveys: &[Survey<'_>]) -> Result<()> {
 }
 
 impl RepairPlan {
+    /// Returns whether a change of the whole file is undone, such as other line ends: the offsets are then those of the
+    /// log without it.
+    pub fn undoes_changes(&self) -> bool {
+        !self.restored.is_empty()
+    }
+
     fn new(
         log: &Log,
         surveys: &[Survey<'_>],

@@ -114,8 +114,15 @@ impl Part<'_> {
     /// Returns whether the plan removes only one unfinished command or transaction, as a killed server leaves it.
     fn drops_one_unfinished_thing(&self) -> bool {
         let dropped = &self.plan.dropped;
+        let bytes = self.survey.part.mapping.bytes();
+        let is_begun = |dropped: &Dropped| {
+            let from = usize::try_from(dropped.offset).unwrap_or(usize::MAX);
+            bytes.get(from..).is_some_and(begins_as_written)
+        };
         let is_unfinished = |dropped: &Dropped| match dropped.why {
-            DropReason::TornEnd => dropped.commands == 0 && dropped.looks_like.is_none(),
+            DropReason::TornEnd => {
+                dropped.commands == 0 && dropped.looks_like.is_none() && is_begun(dropped)
+            }
             DropReason::TornTransaction => true,
             DropReason::Damage | DropReason::AfterDamage | DropReason::Failing => false,
         };
@@ -132,6 +139,37 @@ impl Part<'_> {
             is_all_zero(bytes, index(dropped.offset)..index(dropped.offset + dropped.bytes))
         };
         self.plan.dropped.iter().all(is_zero)
+    }
+}
+
+/// Returns whether bytes that end inside a command or an annotation are the beginning of one as servers write it. The
+/// readers of servers take other bytes for one as well, such as a line without an end.
+fn begins_as_written(bytes: &[u8]) -> bool {
+    if bytes.starts_with(b"#") {
+        return true;
+    }
+    let mut left = 0;
+    let mut rest = bytes;
+    let mut marker = b'*';
+    loop {
+        let Some(digits) = rest.strip_prefix(&[marker]) else { return rest.is_empty() };
+        let len = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let (number, end) = digits.split_at(len);
+        let Some(after) = end.strip_prefix(b"\r\n") else { return b"\r\n".starts_with(end) };
+        let number = std::str::from_utf8(number).ok().and_then(|text| text.parse::<usize>().ok());
+        let Some(number) = number else { return false };
+        rest = after;
+        if marker == b'*' {
+            (left, marker) = (number, b'$');
+            continue;
+        }
+        let Some((_, end)) = after.split_at_checked(number) else { return true };
+        let Some(after) = end.strip_prefix(b"\r\n") else { return b"\r\n".starts_with(end) };
+        rest = after;
+        left = left.saturating_sub(1);
+        if left == 0 {
+            return false;
+        }
     }
 }
 
@@ -192,4 +230,30 @@ fn message(dropped: &Dropped, looks_like: Option<LooksLike>, of_several: bool) -
 fn help(looks_like: Option<LooksLike>) -> String {
     let help = looks_like.map_or("take the file from a backup", LooksLike::help);
     format!("nothing was written; {help}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beginnings_of_commands_are_known() {
+        let command = b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n";
+        for end in 1..command.len() {
+            assert!(begins_as_written(&command[..end]), "{end}");
+        }
+        assert!(begins_as_written(b"#TS:17"));
+        let others: [&[u8]; 7] = [
+            command,
+            b"*2\\r\\n$6\\r\\nSELECT",
+            b"*2 $6 SELECT",
+            b"*2\n$6\nSELECT\n",
+            b"*x",
+            b"*2\r\n$6\r\nSELECTS",
+            b"*2\r\n$6\r\nSELECT\r\n0",
+        ];
+        for other in others {
+            assert!(!begins_as_written(other), "{}", other.escape_ascii());
+        }
+    }
 }
