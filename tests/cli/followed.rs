@@ -213,6 +213,10 @@ fn made(place: &Place) -> Vec<PathBuf> {
         ],
     );
     fs::remove_file(place.path("base-unclear/appendonly.aof.manifest")).unwrap();
+    let texts = super::repair_text::saved_as_text();
+    for (name, bytes) in &texts {
+        place.put(name, bytes);
+    }
     let names = [
         "base-joined",
         "incr-gzip",
@@ -227,7 +231,8 @@ fn made(place: &Place) -> Vec<PathBuf> {
         "text.aof",
         "noise.rdb",
     ];
-    names.iter().map(|name| place.path(name)).collect()
+    let of_texts = texts.iter().map(|it| it.0);
+    names.into_iter().chain(of_texts).map(|name| place.path(name)).collect()
 }
 
 #[test]

@@ -90,7 +90,7 @@ fn archives_are_named_with_what_to_do() {
     place.run(&["verify", "a.gz"]).ends(
         2,
         "",
-        "error: a.gz: this is a gzip file\nhelp: decompress it: `aofkit repair FILE --output NEW`, which repairs what is in\n      it too, or gzip -dc FILE > NEW\n",
+        "error: a.gz: this is a gzip file\nhelp: decompress it: `aofkit repair FILE --output NEW`, which repairs what is in\n      it too; or, if a tar archive is in it, tar -xf FILE\n",
     );
     place.run(&["repair", "--dry-run", "a.zip"]).ends(
         2,

@@ -279,7 +279,7 @@ fn verify_names_what_a_damaged_file_looks_like() {
     place.put("a.aof", with_ends("\n"));
     let run = place.run(&["verify", "a.aof"]);
     assert!(run.stdout.contains("= looks like an append-only file with LF line ends"), "{run:#?}");
-    assert!(run.stdout.contains("help: `aofkit repair FILE --output NEW` undoes it"), "{run:#?}");
+    assert!(run.stdout.contains("help: `aofkit repair a.aof --output NEW` undoes it"), "{run:#?}");
     let run = place.run(&["verify", "a.aof", "--json"]);
     let report: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
     let damage = &report["logs"][0]["findings"][0]["damage"];

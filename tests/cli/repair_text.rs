@@ -69,6 +69,27 @@ pub(super) fn read_as_latin_1() -> Vec<u8> {
     latin_1(&log()).into_bytes()
 }
 
+/// Logs and RDBs that programs saved as text, or that text is before.
+pub(super) fn saved_as_text() -> Vec<(&'static str, Vec<u8>)> {
+    let (log, rdb) = (log(), testdata("rdb/redis-6.2.5-types.rdb"));
+    let replaced = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let base64 = b"KjINCiQ2DQpTRUxFQ1QNCiQxDQowDQoqMw0KJDMNClNFVA0K\n".to_vec();
+    vec![
+        ("latin-1.aof", read_as_latin_1()),
+        ("undecided.aof", counted(&["│▒"])),
+        ("replaced.aof", replaced(&log).into_bytes()),
+        ("replaced-wide.aof", utf16(&replaced(&log))),
+        ("one-line.aof", replaced(&sound()).replace("\r\n", "\\r\\n").into_bytes()),
+        ("base64.aof", base64),
+        ("latin-1.rdb", latin_1(&rdb).into_bytes()),
+        ("console.rdb", utf16(&cp437(&rdb))),
+        ("replaced.rdb", replaced(&rdb).into_bytes()),
+        ("replaced-wide.rdb", utf16(&replaced(&rdb))),
+        ("kubectl.rdb", [b"Unable to use a TTY\n", &rdb[..]].concat()),
+        ("kubectl.aof", [b"Unable to use a TTY\n", &sound()[..]].concat()),
+    ]
+}
+
 fn json(run: &Run) -> serde_json::Value {
     serde_json::from_str(&run.stdout).unwrap()
 }

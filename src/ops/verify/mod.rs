@@ -173,7 +173,9 @@ pub fn report_on(log: &Log, surveys: &[Survey<'_>], options: &VerifyOptions) -> 
     let path = typed(path_arg(&log.path).as_ref());
     for help in findings.iter_mut().filter_map(|finding| finding.help.as_mut()) {
         // The findings know a part, and not the path that was given.
-        *help = help.replace(" PATH ", &format!(" {path} "));
+        for placeholder in [" PATH ", " FILE "] {
+            *help = help.replace(placeholder, &format!(" {path} "));
+        }
     }
     LogReport::new(log, surveys, verdicts, findings)
 }
