@@ -245,14 +245,19 @@ impl Value<'_> {
         let rest = self.bytes.get(self.start..)?;
         let window = &rest[..rest.len().min(most.saturating_add(2))];
         let mut found = None;
+        let (mut replaced, mut counted) = (0, 0);
         for len in memchr::memmem::find_iter(window, b"\r\n") {
-            let value = &window[..len];
-            let replaced = memchr::memmem::find_iter(value, REPLACEMENT).count();
+            replaced += memchr::memmem::find_iter(&window[counted..len], REPLACEMENT).count();
+            counted = len;
             let fewest = len - replaced * (REPLACEMENT.len() - 1);
-            if replaced == 0 || !(fewest..=len).contains(&self.len) {
+            if fewest > self.len {
+                break;
+            }
+            if replaced == 0 || self.len > len {
                 continue;
             }
             let Some(next) = self.ends_at(self.start + len) else { continue };
+            let value = &window[..len];
             if found.is_some() || std::str::from_utf8(value).is_err() {
                 return None;
             }

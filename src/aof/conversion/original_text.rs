@@ -49,12 +49,11 @@ pub(crate) struct UndecidedText {
 /// The most distinct characters that are remembered: no encoding with one byte a character has more.
 const MOST_CHARACTERS: usize = 256;
 
-/// Returns what the text in `bytes` was. The first command with a length in characters is at byte `at`; commands begin
-/// at `start`.
+/// Returns what the text in `bytes` was. The first command with a length in characters is at byte `at`; a byte
+/// order mark ends at `start`.
 pub(super) fn origin(bytes: &[u8], start: usize, at: usize) -> TextOrigin {
     let mut evidence = Evidence::new(at);
     evidence.exact(bytes.get(start..at).unwrap_or_default());
-    evidence.is_mixed |= !bytes.get(..start).unwrap_or_default().is_ascii();
     let mut at = at;
     let mut canonical = 0;
     while at < bytes.len() {
@@ -272,7 +271,10 @@ mod tests {
         }
         // In Windows-1252, and in no other encoding, this is UTF-8.
         let log = set("a", "20 \u{20ac}");
-        assert_eq!(undone(&saved(&log, Windows1252), Assumed::default()), (log, None, 0));
+        assert_eq!(undone(&saved(&log, Windows1252), Assumed::default()), (log.clone(), None, 0));
+        // The mark before it is not of the text.
+        let marked = |page| ["\u{feff}".as_bytes(), &saved(&log, page)].concat();
+        assert_eq!(undone(&marked(Windows1252), Assumed::default()).0, log);
         // No text has control characters.
         let log = set("a", [0x80, 0x81, 0x90]);
         let certain = TextOrigin::Certain(OriginalText::Bytes(Latin1));
