@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 use crate::analysis::survey::Survey;
-use crate::aof::conversion::leading;
+use crate::aof::conversion::{BYTE_ORDER_MARK, begins_rdb, leading_text};
 use crate::aof::scan_parallel;
 use crate::base::progress::Silent;
 use crate::base::units::{Count, counted};
@@ -36,7 +36,7 @@ pub(crate) fn joined_logs(survey: &Survey<'_>) -> Vec<JoinedLog> {
         return Vec::new();
     }
     let bytes = survey.part.mapping.bytes();
-    if leading(bytes).is_some() {
+    if leading_text(bytes).is_some() {
         return Vec::new();
     }
     let first = JoinedLog {
@@ -79,8 +79,6 @@ pub(crate) fn joined_logs(survey: &Survey<'_>) -> Vec<JoinedLog> {
     logs
 }
 
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-
 fn end_last(logs: &mut [JoinedLog], end: usize) {
     if let Some(last) = logs.last_mut() {
         last.bytes = (end as u64).saturating_sub(last.offset);
@@ -93,19 +91,16 @@ const TORN_BYTES: usize = 1 << 20;
 /// The number of places that are tried there.
 const CANDIDATES: usize = 16;
 
-/// The length of the magic and the version of an RDB.
-const HEADER_BYTES: usize = 9;
-
 /// Returns the offset of an RDB at `end`, where the commands before it end; or after it, if the last of these is torn: then
 /// only one that is whole, as the bytes may be those of a value.
 fn next_rdb(bytes: &[u8], end: usize) -> Option<usize> {
-    if is_header(bytes.get(end..)?) {
+    if begins_rdb(bytes.get(end..)?) {
         return Some(end);
     }
     let torn = &bytes[end..bytes.len().min(end.saturating_add(TORN_BYTES))];
     memchr::memmem::find_iter(torn, b"REDIS").take(CANDIDATES).find_map(|at| {
         let rdb = &bytes[end + at..];
-        let is_whole = is_header(rdb) && rdb::read(rdb, &mut rdb::IgnoreDeep, &Silent).is_ok();
+        let is_whole = begins_rdb(rdb) && rdb::read(rdb, &mut rdb::IgnoreDeep, &Silent).is_ok();
         is_whole.then_some(end + at)
     })
 }
@@ -115,13 +110,6 @@ fn in_torn_value(survey: &Survey<'_>) -> Option<usize> {
     let seen = survey.tally.non_canonical;
     let first = usize::try_from(seen.first).ok().filter(|_| seen.count > 0)?;
     next_rdb(survey.part.mapping.bytes(), first)
-}
-
-/// Returns whether `bytes` begin with the magic and the version of an RDB.
-fn is_header(bytes: &[u8]) -> bool {
-    let Some(header) = bytes.get(..HEADER_BYTES) else { return false };
-    let version = header.strip_prefix(b"REDIS").or_else(|| header.strip_prefix(b"VALKEY"));
-    version.is_some_and(|version| version.iter().all(u8::is_ascii_digit))
 }
 
 /// Returns a description of several logs in a file, in lower case and without a full stop.

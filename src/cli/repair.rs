@@ -39,8 +39,8 @@ pub(super) struct Repair {
     /// Of a set without a manifest, the base file that it begins with, if there are several
     #[arg(long, value_name = "NAME", hide_short_help = true)]
     base: Option<String>,
-    /// What the log was where it does not tell: the version between conflict markers of git, the line ends of values, the
-    /// text whose length counts characters
+    /// Assumption where the log is ambiguous: the version between conflict markers of git, the line ends of values, the
+    /// encoding of text whose length counts characters
     #[arg(long, value_name = "WHICH", hide_short_help = true)]
     assume: Vec<AssumeArg>,
     /// Change nothing (exit code 4) if more than this would be lost; never ask
@@ -98,7 +98,7 @@ enum KeepArg {
     Last,
 }
 
-/// What is assumed where a log does not tell.
+/// An assumption where a log is ambiguous.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum AssumeArg {
     /// Between conflict markers the first version, of the branch that was merged into
@@ -111,18 +111,18 @@ enum AssumeArg {
     Lf,
     /// CR LF in values of which only some line ends were CR LF
     Crlf,
-    /// Text is right whose length counts its characters, and the length is wrong
+    /// Keep text whose length counts characters, and correct the length
     #[value(name = "utf-8")]
     Utf8,
-    /// Such text was bytes that a program read as Latin-1
+    /// Convert such text to bytes in Latin-1
     #[value(name = "latin-1")]
     Latin1,
-    /// Such text was bytes that a program read as Windows-1252
+    /// Convert such text to bytes in Windows-1252
     #[value(name = "windows-1252")]
     Windows1252,
-    /// Such text was bytes that a program read as code page 437
+    /// Convert such text to bytes in code page 437
     Cp437,
-    /// Such text was bytes that a program read as code page 850
+    /// Convert such text to bytes in code page 850
     Cp850,
 }
 

@@ -9,7 +9,7 @@ use std::io::{self, BufWriter, Write};
 
 use crate::aof::conversion::{
     Assumed, Change, Commands, Conflict, Restoration, Side, Undecided, UndecidedText, Undone,
-    leading, narrow, resolve, undo,
+    leading_text, narrow, resolve, undo,
 };
 use crate::aof::log::Part;
 use crate::base::error::{Error, Result};
@@ -197,7 +197,7 @@ pub(crate) fn after_leading_text(part: &Part) -> Result<Option<(Mapping, Undone)
         return Ok(None);
     }
     let bytes = part.mapping.bytes();
-    let Some(text) = leading(bytes) else { return Ok(None) };
+    let Some(text) = leading_text(bytes) else { return Ok(None) };
     let log = bytes.get(text.len..).unwrap_or_default();
     let (rdb, rest) = match (text.mark, rdb::read(log, &mut rdb::IgnoreDeep, &Silent)) {
         (Some(mark), Ok(reading)) => {

@@ -6,7 +6,7 @@
 use std::io::{self, Write};
 
 use super::conversion::{as_bytes, mapped, restored_rdb};
-use crate::aof::conversion::{Change, Undone, narrow};
+use crate::aof::conversion::{BYTE_ORDER_MARK, Change, REPLACEMENT, Undone, narrow};
 use crate::aof::log::Part;
 use crate::base::code_page::CodePage;
 use crate::base::error::Result;
@@ -37,9 +37,6 @@ const HEAD_BYTES: usize = 64;
 
 /// The number of bytes that have to be read of an RDB that is not whole.
 const FEWEST_BYTES: usize = 64;
-
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-const REPLACEMENT: &str = "\u{fffd}";
 
 /// Returns what `part` was if it is an RDB that was saved as text, and `None` if it is not.
 ///

@@ -220,7 +220,7 @@ fn restored_part(out: &mut String, restored: &RestoredPart) -> fmt::Result {
         Change::TextEncoding => {
             let encoding = encoding.map(|it| it.to_string()).unwrap_or_default();
             format!(
-                "text that was bytes, which a program read as {encoding}: bytes again in {}",
+                "bytes that a program read as text in {encoding}: restored in {}",
                 counted(places, "place")
             )
         }

@@ -5,11 +5,9 @@
 //! RDB as `$BYTES` or, if the server does not know it yet, `$EOF:` and 40 bytes that follow the RDB again (`replication.c`
 //! of Redis 6.2).
 
-use crate::rdb::is_rdb;
-
 /// The lines before an RDB.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Leading {
+pub(crate) struct LeadingText {
     /// The offset at which the RDB begins.
     pub(crate) len: usize,
     /// The number of lines.
@@ -27,9 +25,9 @@ const MOST_BYTES: usize = 64 << 10;
 const MARK_BYTES: usize = 40;
 
 /// Returns the lines that `bytes` begin with, if all of them are text and an RDB follows.
-pub(crate) fn leading(bytes: &[u8]) -> Option<Leading> {
+pub(crate) fn leading_text(bytes: &[u8]) -> Option<LeadingText> {
     let head = bytes.get(..MOST_BYTES).unwrap_or(bytes);
-    let mut found = Leading { len: 0, lines: 0, first: String::new(), mark: None };
+    let mut found = LeadingText { len: 0, lines: 0, first: String::new(), mark: None };
     while !begins_rdb(bytes.get(found.len..)?) {
         let rest = head.get(found.len..)?;
         let end = memchr::memchr(b'\n', rest)?;
@@ -48,9 +46,14 @@ pub(crate) fn leading(bytes: &[u8]) -> Option<Leading> {
     (found.lines > 0 && !is_command).then_some(found)
 }
 
-/// Whether this is the magic of an RDB with its version, and not a line of text that begins with the name.
-fn begins_rdb(bytes: &[u8]) -> bool {
-    is_rdb(bytes) && bytes.get(6..9).is_some_and(|digits| digits.iter().all(u8::is_ascii_digit))
+/// The length of the magic and the version of an RDB.
+const HEADER_BYTES: usize = 9;
+
+/// Returns whether `bytes` begin with the magic and the version of an RDB.
+pub(crate) fn begins_rdb(bytes: &[u8]) -> bool {
+    let Some(header) = bytes.get(..HEADER_BYTES) else { return false };
+    let version = header.strip_prefix(b"REDIS").or_else(|| header.strip_prefix(b"VALKEY"));
+    version.is_some_and(|version| version.iter().all(u8::is_ascii_digit))
 }
 
 /// Whether a line has only characters that terminals show, and codes for colours.
@@ -63,7 +66,7 @@ mod tests {
     use super::*;
 
     fn of(bytes: &[u8]) -> Option<(usize, u64, String, bool)> {
-        leading(bytes).map(|it| (it.len, it.lines, it.first, it.mark.is_some()))
+        leading_text(bytes).map(|it| (it.len, it.lines, it.first, it.mark.is_some()))
     }
 
     #[test]

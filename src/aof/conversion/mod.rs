@@ -35,15 +35,15 @@ use crate::aof::frame_end;
 use crate::base::code_page::CodePage;
 pub use conflict::Side;
 pub(crate) use conflict::{Conflict, conflicts, resolve};
-pub(crate) use leading::leading;
+pub(crate) use leading::{begins_rdb, leading_text};
 pub use loose::ValueLineEnds;
 pub use original_text::OriginalText;
 pub(crate) use original_text::UndecidedText;
-pub(crate) use reading::Commands;
 pub use reading::{Change, Undone};
+pub(crate) use reading::{Commands, REPLACEMENT};
 pub(crate) use wide::narrow;
 
-use original_text::{TextOrigin, origin};
+use original_text::{TextOrigin, text_origin};
 use reading::{Reading, Replacement, canonical_end};
 use run::{FRAMES_OF_A_RUN, canonical_run};
 
@@ -139,7 +139,8 @@ pub(crate) struct Undecided {
     pub(crate) first: u64,
 }
 
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+/// The byte order mark in UTF-8.
+pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 struct Pass<'a> {
     bytes: &'a [u8],
@@ -216,7 +217,7 @@ impl Pass<'_> {
             return Some(reading);
         }
         let (bytes, start) = (self.bytes, self.start);
-        let origin = self.origin.get_or_insert_with(|| origin(bytes, start, at));
+        let origin = self.origin.get_or_insert_with(|| text_origin(bytes, start, at));
         let is_proved = matches!(origin, TextOrigin::Certain(_));
         let original = match (self.assumed.text, origin) {
             (Some(original), _) => original,

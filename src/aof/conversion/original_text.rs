@@ -51,7 +51,7 @@ const MOST_CHARACTERS: usize = 256;
 
 /// Returns what the text in `bytes` was. The first command with a length in characters is at byte `at`; a byte
 /// order mark ends at `start`.
-pub(super) fn origin(bytes: &[u8], start: usize, at: usize) -> TextOrigin {
+pub(super) fn text_origin(bytes: &[u8], start: usize, at: usize) -> TextOrigin {
     let mut evidence = Evidence::new(at);
     evidence.exact(bytes.get(start..at).unwrap_or_default());
     let mut at = at;
@@ -86,9 +86,7 @@ fn next_command(bytes: &[u8], from: usize) -> usize {
 struct Evidence {
     commands: u64,
     first: usize,
-    /// The values whose lengths count characters.
-    values: u64,
-    /// Those of them with U+FFFD.
+    /// The values with U+FFFD.
     replaced: u64,
     /// The characters in them beyond ASCII.
     characters: BTreeSet<char>,
@@ -105,7 +103,6 @@ impl Evidence {
         Evidence {
             commands: 0,
             first,
-            values: 0,
             replaced: 0,
             characters: BTreeSet::new(),
             utf8: [0; CodePage::ALL.len()],
@@ -132,7 +129,6 @@ impl Evidence {
 
     /// Adds a text whose length counts its characters.
     fn value(&mut self, text: &str) {
-        self.values += 1;
         if text.contains(REPLACEMENT) {
             self.replaced += 1;
             return;
@@ -145,9 +141,8 @@ impl Evidence {
             let is_utf8 = page.bytes(text).is_some_and(|bytes| std::str::from_utf8(&bytes).is_ok());
             *count += u64::from(is_utf8);
         }
-        let more = beyond.into_iter();
         if self.characters.len() <= MOST_CHARACTERS {
-            self.characters.extend(more);
+            self.characters.extend(beyond);
         }
     }
 
@@ -252,7 +247,7 @@ mod tests {
 
     fn origin_of(bytes: &[u8]) -> TextOrigin {
         let first = (0..bytes.len()).find(|at| loose::frame(bytes, *at, None).is_some());
-        origin(bytes, 0, first.expect("a command with a length in characters"))
+        text_origin(bytes, 0, first.expect("a command with a length in characters"))
     }
 
     fn undone(bytes: &[u8], assumed: Assumed) -> (Vec<u8>, Option<UndecidedText>, u64) {

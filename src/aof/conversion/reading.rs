@@ -10,7 +10,7 @@ use crate::aof::scan::frame_at;
 use crate::base::code_page::CodePage;
 
 /// U+FFFD, which programs write in place of bytes that are no text.
-pub(super) const REPLACEMENT: &str = "\u{fffd}";
+pub(crate) const REPLACEMENT: &str = "\u{fffd}";
 
 /// What happened to the bytes of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -15,7 +15,7 @@ use crate::analysis::foreign_log::foreign_log;
 use crate::analysis::joined::{self, joined_logs};
 use crate::analysis::rdb_error::{Correction, find_correction, has_sound_structure};
 use crate::analysis::survey::{NEWER_RDB, Preamble, Survey};
-use crate::aof::conversion::{Change, conflicts, leading};
+use crate::aof::conversion::{Change, conflicts, leading_text};
 use crate::aof::log::PartRole;
 use crate::base::escape::Shown;
 use crate::base::modules::{Modules, bundled_with_type};
@@ -259,10 +259,10 @@ fn text_rdb(survey: &Survey<'_>) -> Option<Finding> {
             let help = "no server loads it, and the checksum does not prove what it was: copy it again; `aofkit repair PATH --salvage --dry-run` previews the repair that keeps the keys that can be read";
             finding(format!("it may have been read as {encoding}"), help)
         }
-        TextRdb::Lost { replaced, .. } => finding(
-            format!("{} in place of bytes that are lost", counted(replaced, "U+FFFD")),
-            AGAIN,
-        ),
+        TextRdb::Lost { replaced, .. } => {
+            let places = counted(replaced, "place");
+            finding(format!("U+FFFD is in place of bytes that are lost, in {places}"), AGAIN)
+        }
         TextRdb::Unknown => finding("in which encoding is not known".to_owned(), AGAIN),
     }
 }
@@ -386,7 +386,7 @@ fn structure(survey: &Survey<'_>, findings: &mut Vec<Finding>) {
         findings.push(Finding { count, damage: Some(Box::new(damage)), ..finding });
         return;
     }
-    if let Some(text) = leading(survey.part.mapping.bytes()) {
+    if let Some(text) = leading_text(survey.part.mapping.bytes()) {
         let what = format!(
             "text before the RDB: {}, the first is {}",
             counted(text.lines, "line"),
