@@ -17,6 +17,7 @@ use crate::base::progress::{Progress, Silent};
 use crate::command::lookup;
 use crate::disk::Mapping;
 use crate::rdb::line_ends::{Conversion, OriginalLineEnds, find_line_ends};
+use crate::rdb::resync::{GoneReason, Wanted, salvage};
 use crate::rdb::{self, is_rdb};
 
 /// The help for a directory that cannot hold the log.
@@ -146,6 +147,9 @@ pub(crate) fn restored_rdb(
     }
     let restored = mapped(part, |out| write_original(text, &found, bytes, end, conversion, out))?;
     part.mapping.check()?;
+    if !found.proved && !is_evident(bytes, restored.bytes(), &found, progress) {
+        return progress.check().map(|()| None);
+    }
     let (change, first) = match conversion {
         Conversion::CrRemoved => (Change::RdbCrRemoved, found.crlf.first().copied()),
         Conversion::CrAdded => (Change::RdbCrAdded, memchr::memchr(b'\n', bytes)),
@@ -157,6 +161,26 @@ pub(crate) fn restored_rdb(
         undone: Undone { assumed, ..undone },
         proved: found.proved,
     }))
+}
+
+/// Returns whether an RDB without a proof is more likely `restored` than `bytes` with damage. CR in chosen places can also
+/// lead from damage to the beginning of a later record: whole keys are then taken for the value of another one.
+fn is_evident(
+    bytes: &[u8],
+    restored: &[u8],
+    found: &OriginalLineEnds,
+    progress: &dyn Progress,
+) -> bool {
+    let wanted = Wanted { keeps_last: false, drops_deep: true, commands: &|_| None };
+    let salvaged = |bytes| salvage(bytes, &wanted, progress).ok();
+    let (Some(damaged), Some(converted)) = (salvaged(bytes), salvaged(restored)) else {
+        return false;
+    };
+    // A conversion breaks the RDB in many places, and damage in one.
+    let breaks = damaged.dropped.iter().filter(|gone| gone.why == GoneReason::Damage).count();
+    let is_unchecked = found.whole && restored.ends_with(&[0; 8]);
+    let has_all_keys = converted.declared > 0 && converted.keys == converted.declared;
+    converted.keys > damaged.keys && (breaks > 1 || is_unchecked || has_all_keys)
 }
 
 /// Writes the RDB as it was, and what follows it. What follows the bytes that can be read of an RDB that is not whole is

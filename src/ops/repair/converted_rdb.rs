@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::options::RepairOptions;
+use crate::analysis::rdb_error::find_correction;
 use crate::analysis::survey::{Preamble, Survey};
 use crate::aof::conversion::{Change, Undone};
 use crate::base::error::{Error, Result};
@@ -42,6 +43,9 @@ pub(super) fn without_conversion(
         let Some(damage) = damage else { continue };
         progress.phase("compare line ends", survey.part.mapping.len());
         let Some(rdb) = restored_rdb(survey.part, damage.before.len, progress)? else { continue };
+        if !rdb.proved && find_correction(survey, progress)?.is_some() {
+            continue;
+        }
         if !rdb.proved && !options.salvage {
             return Err(not_proved(path, survey, rdb.undone, options));
         }
@@ -110,10 +114,10 @@ fn without_text(
 fn not_proved(path: &Path, survey: &Survey<'_>, undone: Undone, options: &RepairOptions) -> Error {
     let what = match undone.change {
         Change::RdbCrAdded => {
-            "the line ends of the RDB were converted: CR was put before LF, and its checksum does not prove what it was"
+            "the line ends of the RDB seem to be converted: CR was put before LF, and its checksum does not prove what it was"
         }
         _ => {
-            "the line ends of the RDB were converted: CR LF became LF, and its checksum does not prove where"
+            "the line ends of the RDB seem to be converted: CR LF became LF, and its checksum does not prove where"
         }
     };
     let args = ["repair", &path_arg(path), "--salvage", "--dry-run"];

@@ -276,8 +276,9 @@ fn converted_rdb(survey: &Survey<'_>, damage: &rdb::Damage) -> Option<Finding> {
         Change::RdbCrAdded => format!("CR was put before LF, in {places}"),
         _ => format!("CR LF became LF, in {places}"),
     };
+    let were = if restored.proved { "were" } else { "seem to be" };
     let message = format!(
-        "the RDB is broken: its line ends were converted, as by git, FTP in text mode, unix2dos or dos2unix: {what}: {damage}"
+        "the RDB is broken: its line ends {were} converted, as by git, FTP in text mode, unix2dos or dos2unix: {what}: {damage}"
     );
     let help = if restored.proved {
         "the checksum proves what it was; no server loads it as it is; `aofkit repair` undoes it"
