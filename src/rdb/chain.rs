@@ -37,7 +37,7 @@ const END_BITS: i32 = 2 * GAP_BITS;
 const KEYS_TO_DECIDE: u32 = 48;
 
 /// The expiries that are plausible: from 2001 to 2286, in Unix milliseconds.
-const EXPIRIES_MS: Range<i64> = 1_000_000_000_000..10_000_000_000_000;
+pub(super) const EXPIRIES_MS: Range<i64> = 1_000_000_000_000..10_000_000_000_000;
 
 /// The longest idle time that is plausible: ten years, in seconds.
 const IDLE_S: u64 = 10 * 365 * 86_400;

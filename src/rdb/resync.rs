@@ -16,7 +16,7 @@ use std::ops::Range;
 
 use serde::Serialize;
 
-use super::chain::{Search, Way};
+use super::chain::{EXPIRIES_MS, Search, Way};
 use super::checksum::Sum;
 use super::damage::Damage;
 use super::deep::NotedFaults;
@@ -126,6 +126,9 @@ const RECENT_KEYS: usize = 16;
 
 /// The number of shapes of names that are remembered.
 const SHAPES: usize = 4096;
+
+/// The number of keys in a row that bytes inside a value may be read as.
+const UNPROVED_KEYS: usize = 4096;
 
 /// How far back in bytes a length that was damaged may have led into other records.
 const LOOK_BACK_BYTES: u64 = 64 << 20;
@@ -286,6 +289,9 @@ struct Seen {
     is_empty: bool,
     declared: u64,
     selected: bool,
+    /// Whether bytes inside a value are unlikely to be read as the record: it has a value whose encoding is checked, or an
+    /// expiry.
+    is_certain: bool,
 }
 
 impl Current {
@@ -309,6 +315,8 @@ impl<'a> Visitor<'a> for Current {
 
     fn key(&mut self, key: &Key<'a>) -> Want {
         self.seen.name = Some(key.name.to_vec());
+        let has_expiry = key.expires_ms.is_some_and(|at| EXPIRIES_MS.contains(&at));
+        self.seen.is_certain = key.format.is_checked() || has_expiry;
         Want::Value
     }
 
@@ -339,6 +347,9 @@ struct Salvager<'a, 'w> {
     doubtful_next: usize,
     /// Whether the strings to come may be fields of a damaged hash.
     may_be_fields: bool,
+    /// The offset and the database of each key since damage, until one is known to be no part of a damaged value. More
+    /// damage after them shows that they were read from inside of one.
+    unproved: Option<Vec<(u64, u64)>>,
     /// What the names of certain keys look like.
     shapes: HashSet<Vec<u8>>,
     /// Where the bytes of the RDB end at the latest, once damage was found.
@@ -371,6 +382,7 @@ impl<'a, 'w> Salvager<'a, 'w> {
             recent: VecDeque::new(),
             doubtful_next: 0,
             may_be_fields: false,
+            unproved: None,
             shapes: HashSet::new(),
             limit: None,
             since_lost_db: None,
@@ -397,6 +409,7 @@ impl<'a, 'w> Salvager<'a, 'w> {
         let range = record.start as u64..record.end as u64;
         if let Some(name) = &seen.name {
             self.compare_with_fields(name);
+            self.note_unproved(record.start, db, name, seen.is_certain);
         }
         if let Some(name) = seen.name.as_ref().filter(|_| seen.is_empty) {
             // Loaders leave it out.
@@ -444,6 +457,19 @@ impl<'a, 'w> Salvager<'a, 'w> {
             && self.shapes.len() < SHAPES
         {
             self.shapes.insert(shape(name));
+        }
+    }
+
+    /// Remembers a key that may have been read from inside a damaged value.
+    fn note_unproved(&mut self, start: usize, db: u64, name: &[u8], is_certain: bool) {
+        let Some(unproved) = &mut self.unproved else { return };
+        let shape = shape(name);
+        // A number or a letter has the shape of many other bytes.
+        let is_like_others = shape.len() > 2 && self.shapes.contains(&shape);
+        if is_certain || is_like_others || unproved.len() >= UNPROVED_KEYS {
+            self.unproved = None;
+        } else {
+            unproved.push((start as u64, db));
         }
     }
 
@@ -502,6 +528,7 @@ impl<'a, 'w> Salvager<'a, 'w> {
                 self.drop(from..to, GoneReason::Damage, found, db, name);
                 self.doubtful_next = DOUBTFUL_KEYS;
                 self.may_be_fields = has_string_like_fields(self.header);
+                self.unproved = Some(Vec::new());
                 self.recent.clear();
                 self.since_lost_db.get_or_insert(0);
                 to
@@ -545,12 +572,22 @@ impl<'a, 'w> Salvager<'a, 'w> {
         None
     }
 
-    /// Marks the last keys before damage.
+    /// Marks the last keys before damage, and those between damage and damage that look like no other.
     fn mark_recent(&mut self) {
+        let mut marked: HashSet<u64> = self.out.doubtful.iter().map(|it| it.offset).collect();
         for Retained { record, db, name } in self.recent.iter().rev().take(DOUBTFUL_KEYS) {
-            let doubtful = Doubtful { offset: record.start as u64, db: *db, key: name.clone() };
-            if !self.out.doubtful.contains(&doubtful) {
-                self.out.doubtful.push(doubtful);
+            let offset = record.start as u64;
+            if marked.insert(offset) {
+                self.out.doubtful.push(Doubtful { offset, db: *db, key: name.clone() });
+            }
+        }
+        for (offset, db) in self.unproved.take().into_iter().flatten() {
+            let start = usize::try_from(offset).unwrap_or(usize::MAX);
+            if self.out.kept.iter().rev().any(|kept| kept.contains(&offset))
+                && let Some(key) = name_at(self.bytes, self.header, start)
+                && marked.insert(offset)
+            {
+                self.out.doubtful.push(Doubtful { offset, db, key });
             }
         }
     }

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use aofkit::base::progress::Silent;
 use aofkit::ops::repair::{Output, RepairOptions, repair};
+use aofkit::ops::verify::{VerifyOptions, verify};
 use aofkit::rdb::{Ignore, Key, Records, Visitor, Want, walk};
 use libtest_mimic::Trial;
 use serde_json::Value;
@@ -17,6 +18,10 @@ use crate::support::{Binary, FAMILIES, Random, Reply, Running, on_each};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = on_each(&FAMILIES, "rdb_errors::wrong_bits_are_set_back", set_back);
+    let large = "rdb_errors::wrong_bits_in_large_rdbs_are_set_back";
+    trials.extend(on_each(&FAMILIES, large, set_back_in_large));
+    let two = "rdb_errors::two_independent_errors_are_not_set_back";
+    trials.extend(on_each(&FAMILIES, two, two_errors));
     trials.extend(on_each(&FAMILIES, "rdb_errors::keys_around_a_damaged_span_load", around));
     trials
 }
@@ -51,24 +56,119 @@ fn repaired(place: &Path, bytes: &[u8], salvage: bool) -> Value {
     serde_json::to_value(report).expect("a report")
 }
 
+/// Returns an RDB of about so many bytes, with values of every type.
+fn large_rdb_of(binary: &Binary, bytes: u64) -> Vec<u8> {
+    /// Writes keys of six types until there are as many bytes as the argument says.
+    const FILL: &str = "local left, n = tonumber(ARGV[1]), tonumber(ARGV[2])
+        local function word() return tostring(math.random(1e9)) .. string.rep('x', math.random(0, 40)) end
+        while left > 0 do
+            n = n + 1
+            local args = {}
+            for i = 1, 2 * math.random(1, math.random(1, 400)) do args[i] = word() end
+            local key, kind = 'key:' .. n, n % 7
+            if kind == 0 then redis.call('SET', key, table.concat(args))
+            elseif kind == 1 then redis.call('SET', key, args[1])
+            elseif kind == 2 then redis.call('RPUSH', key, unpack(args))
+            elseif kind == 3 then redis.call('SADD', key, unpack(args))
+            elseif kind == 4 then redis.call('HSET', key, unpack(args))
+            elseif kind == 5 then
+                for i = 1, #args, 2 do redis.call('ZADD', key, i * 1.5, args[i]) end
+            else
+                for i = 1, #args, 2 do redis.call('XADD', key, i .. '-1', args[i], args[i + 1]) end
+            end
+            if n % 5 == 0 then redis.call('PEXPIREAT', key, 4102444800000 + n) end
+            left = left - 24 * #args
+        end
+        return n";
+    let fill = |server: &mut Running, line| {
+        fill_common(server, line);
+        fill_special(server, line);
+        // A script of a few seconds would make the server answer that it is busy.
+        let (mut left, mut number) = (bytes, 0);
+        while left > 0 {
+            let part = left.min(4_000_000);
+            let args = ["EVAL", FILL, "0", &part.to_string(), &number.to_string()];
+            let Reply::Int(last) = server.client.call(&args) else { panic!("a number") };
+            (left, number) = (left - part, last);
+        }
+    };
+    saved(binary, &[("rdbcompression", "no")], false, fill).rdb
+}
+
+/// Changes one bit, one byte or two adjacent bytes at `at`.
+fn change(bytes: &mut [u8], at: usize, round: u64, random: &mut Random) {
+    match round % 3 {
+        0 => bytes[at] ^= 1 << random.below(8),
+        _ => bytes[at] ^= u8::try_from(1 + random.below(255)).expect("a byte"),
+    }
+    if round % 3 == 2 {
+        bytes[at + 1] ^= u8::try_from(1 + random.below(255)).expect("a byte");
+    }
+}
+
 fn set_back(binary: &Binary) {
-    let rdb = rdb_of(binary);
+    set_back_in(&rdb_of(binary), errors(12));
+}
+
+/// With `AOFKIT_RDB_ERRORS`, RDBs of up to 50 MB: so many errors in all.
+fn set_back_in_large(binary: &Binary) {
+    let sizes: &[(u64, u64)] = match std::env::var_os("AOFKIT_RDB_ERRORS") {
+        Some(_) => {
+            &[(20_000, 40), (200_000, 30), (2_000_000, 20), (12_000_000, 7), (50_000_000, 3)]
+        }
+        None => &[(100_000, 50), (1_000_000, 50)],
+    };
+    for (bytes, percent) in sizes {
+        set_back_in(&large_rdb_of(binary, *bytes), (errors(6) * percent).div_ceil(100));
+    }
+}
+
+fn set_back_in(rdb: &[u8], rounds: u64) {
     let mut random = Random::new(64);
     let place = tempfile::tempdir().expect("a directory");
-    for round in 0..errors(12) {
+    for round in 0..rounds {
         let at = index(random.below(rdb.len() as u64 - 1));
-        let mut changed = rdb.clone();
-        match round % 3 {
-            0 => changed[at] ^= 1 << random.below(8),
-            _ => changed[at] ^= u8::try_from(1 + random.below(255)).expect("a byte"),
-        }
-        if round % 3 == 2 {
-            changed[at + 1] ^= u8::try_from(1 + random.below(255)).expect("a byte");
-        }
+        let mut changed = rdb.to_vec();
+        change(&mut changed, at, round, &mut random);
         let report = repaired(place.path(), &changed, false);
         assert!(!report["rdb"][0]["corrected"].is_null(), "byte {at}: {report:#}");
         let result = fs::read(place.path().join("new.rdb")).expect("a result");
         assert!(result == rdb, "byte {at}: {report:#}");
+    }
+}
+
+fn two_errors(binary: &Binary) {
+    let rdb = rdb_of(binary);
+    let mut random = Random::new(65);
+    let place = tempfile::tempdir().expect("a directory");
+    for _ in 0..errors(12) {
+        let mut changed = rdb.clone();
+        let first = index(random.below(rdb.len() as u64 - 12));
+        let second = first + 2 + index(random.below((rdb.len() - first - 4) as u64));
+        for at in [first, second] {
+            change(&mut changed, at, random.below(3), &mut random);
+        }
+        // Neighbours of two bytes each can touch.
+        if (first + 1..=second + 1).all(|at| changed[at] != rdb[at]) {
+            continue;
+        }
+        let what = format!("bytes {first} and {second}");
+        let path = place.path().join("dump.rdb");
+        fs::write(&path, &changed).expect("a file");
+        let options = VerifyOptions::default();
+        let verified = verify(&[path], &options, &Silent).expect("a report");
+        let verified = serde_json::to_value(verified).expect("a report");
+        let findings = verified["logs"][0]["findings"].as_array().expect("a list");
+        let mut errors = findings.iter().filter(|it| it["level"] == "error");
+        let finds = |it: &Value| it["correction"].is_null();
+        assert!(errors.clone().count() > 0 && errors.all(finds), "{what}: {verified:#}");
+        // Damage in the header leaves nothing to be salvaged.
+        if first < 9 {
+            continue;
+        }
+        let report = repaired(place.path(), &changed, true);
+        assert!(report["rdb"][0]["corrected"].is_null(), "{what}: {report:#}");
+        assert_eq!(report["rdb"][0]["values_uncertain"], true, "{what}: {report:#}");
     }
 }
 

@@ -251,6 +251,38 @@ fn strings_that_may_be_fields_of_a_damaged_hash_are_doubtful() {
     assert!(kept.0.contains_key(&b"user:79"[..]));
 }
 
+#[test]
+fn keys_read_from_inside_a_damaged_value_are_doubtful() {
+    // A value with bytes in it that read as strings with short names, as the entries of a stream can be.
+    let mut inside = vec![0x9d; 60];
+    for letter in b'A'..=b'X' {
+        inside.extend([0, 1, letter, 2, b'v', b'v']);
+    }
+    inside.extend([0x9d; 60]);
+    let mut rdb = Rdb::new("REDIS0009").db(0);
+    for at in 0..80 {
+        rdb = rdb.key(0, &format!("user:{at}")).string(format!("value of user {at}"));
+        if at == 40 {
+            rdb = rdb.key(0, "user:binary").string(&inside);
+        }
+    }
+    let original = rdb.end();
+    let at = memchr::memmem::find(&original, b"user:binary").unwrap();
+    let mut damaged = original.clone();
+    damaged[at - 5..at + 30].fill(0x9d);
+    let (salvaged, out) = salvaged(&damaged);
+    let mut kept = Offsets::default();
+    crate::rdb::walk(&out, &mut kept, &Silent).unwrap();
+    let invented: Vec<_> = kept.0.keys().filter(|name| !name.starts_with(b"user:")).collect();
+    assert!(invented.len() > 12, "{invented:?}");
+    let doubtful: Vec<&[u8]> = salvaged.doubtful.iter().map(|it| it.key.as_slice()).collect();
+    for name in invented {
+        assert!(doubtful.contains(&name.as_slice()), "{}", name.escape_ascii());
+    }
+    let users = doubtful.iter().filter(|name| name.starts_with(b"user:")).count();
+    assert!(users < 8, "{users}");
+}
+
 /// No server loads more databases than it is configured for, so that one that is only noise must not be kept.
 #[test]
 fn database_that_is_only_noise_is_not_selected() {
