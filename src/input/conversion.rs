@@ -17,6 +17,7 @@ use crate::base::progress::{Progress, Silent};
 use crate::command::lookup;
 use crate::disk::Mapping;
 use crate::rdb::line_ends::{Conversion, OriginalLineEnds, find_line_ends};
+use crate::rdb::load_check::LoadCheck;
 use crate::rdb::resync::{GoneReason, Wanted, salvage};
 use crate::rdb::{self, is_rdb};
 
@@ -171,7 +172,7 @@ fn is_evident(
     found: &OriginalLineEnds,
     progress: &dyn Progress,
 ) -> bool {
-    let wanted = Wanted { keeps_last: false, drops_deep: true, commands: &|_| None };
+    let wanted = Wanted { keeps_last: false, drops: &LoadCheck::is_error, commands: &|_| None };
     let salvaged = |bytes| salvage(bytes, &wanted, progress).ok();
     let (Some(damaged), Some(converted)) = (salvaged(bytes), salvaged(restored)) else {
         return false;

@@ -87,8 +87,8 @@ pub(super) struct Driver<'a, 'v, 'p, V> {
     prefix: Prefix,
     /// The first value that loaders of today do not let pass.
     pub(super) refused: Option<(LoadCheck, Box<Damage>)>,
-    /// The first check with consequences that the value of the last record fails, if the visitor goes on at it.
-    pub(super) failed: Option<DamageKind>,
+    /// The faults of the value of the last record, if the visitor goes on at them.
+    pub(super) failed: Vec<Fault>,
     /// The values that were skipped and count as read, because the caller reads them; `None` if they are read here.
     pub(super) left: Option<Vec<LeftValue>>,
     /// The type and the name of the current key.
@@ -109,7 +109,7 @@ impl<'a, 'v, 'p, V: Visitor<'a>> Driver<'a, 'v, 'p, V> {
             db_told: false,
             prefix: Prefix::default(),
             refused: None,
-            failed: None,
+            failed: Vec::new(),
             left: None,
             in_hand: None,
             name: None,
@@ -139,7 +139,7 @@ impl<'a, 'v, 'p, V: Visitor<'a>> Driver<'a, 'v, 'p, V> {
         self.name = None;
         // Nor are the faults of a value that was not read to its end.
         self.refused = None;
-        self.failed = None;
+        self.failed.clear();
         if let Some(noted) = &mut self.reader.tools.noted {
             noted.take();
         }
@@ -418,9 +418,7 @@ impl<'a, 'v, 'p, V: Visitor<'a>> Driver<'a, 'v, 'p, V> {
         let faults = self.reader.tools.noted.as_mut().map(NotedFaults::take);
         for fault in faults.into_iter().flatten() {
             let Some(check) = fault.check() else { continue };
-            if self.failed.is_none() && check.is_error() {
-                self.failed = Some(fault.0.kind.clone());
-            }
+            self.failed.push(fault.clone());
             if check.is_deep() {
                 let key = self.name.map(|name| name.to_vec()).unwrap_or_default();
                 self.counts.deep.add(&fault, check, self.db, key, format);

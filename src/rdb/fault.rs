@@ -98,10 +98,10 @@ pub enum DamageKind {
 pub(super) type Read<T> = Result<T, Fault>;
 
 /// Damage whose key is not known yet. It is one pointer wide, so that the success path stays cheap.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Fault(pub(super) Box<Broken>);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Broken {
     pub(super) offset: u64,
     pub(super) inside: Option<u64>,

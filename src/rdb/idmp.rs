@@ -8,17 +8,26 @@
 //! | an entry | a string (the producer's own id), two lengths: the id of the entry |
 //! | counters | lengths: entries ever added by producers; entries that were not added again |
 //!
-//! Checked against files of Redis 8.6.3.
+//! Checked against files of Redis 8.6.3, which refuses settings out of the ranges of its configuration.
 
-use super::fault::Read;
+use std::ops::RangeInclusive;
+
+use super::fault::{Fault, Read};
+use super::load_check::LoadCheck;
 use super::reader::Reader;
 use super::visitor::{StreamIdmp, Visitor};
+
+/// How long an entry is remembered, in seconds.
+const SECONDS: RangeInclusive<u64> = 1..=86_400;
+
+/// The number of entries that are remembered of a producer.
+const ENTRIES: RangeInclusive<u64> = 1..=10_000;
 
 impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
     pub(super) fn producers(&mut self) -> Read<()> {
         const READING: &str = "a producer of a stream";
-        let duration = self.cursor.length("how long a stream remembers its producers")?;
-        let max_entries = self.cursor.length("how much a stream remembers of a producer")?;
+        let duration = self.setting(SECONDS, "how long a stream remembers its producers")?;
+        let max_entries = self.setting(ENTRIES, "how much a stream remembers of a producer")?;
         let producers = self.cursor.length("the number of a stream's producers")?;
         self.tools.streams.consumers.begin(producers);
         for _ in 0..producers {
@@ -37,5 +46,15 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         let duplicates = self.cursor.length("the entries that a stream did not add again")?;
         self.visitor.stream_idmp(&StreamIdmp { duration, max_entries, iids_added, duplicates });
         Ok(())
+    }
+
+    fn setting(&mut self, allowed: RangeInclusive<u64>, reading: &'static str) -> Read<u64> {
+        let at = self.cursor.pos();
+        let setting = self.cursor.length(reading)?;
+        if !allowed.contains(&setting) {
+            let fault = Fault::broken(at, reading, "it is out of the range that servers load");
+            self.tolerate(fault.checked_by(LoadCheck::Always))?;
+        }
+        Ok(setting)
     }
 }

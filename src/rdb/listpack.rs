@@ -39,6 +39,9 @@ pub(super) struct Listpack<'s> {
     found: u64,
 }
 
+/// The rule that an end mark before the end breaks.
+pub(super) const END_INSIDE: &str = "the end mark FF is before the end";
+
 impl<'s> Items<'s> for Listpack<'s> {
     const READING: &'static str = READING;
     const HEADER: LoadCheck = LoadCheck::Always;
@@ -112,7 +115,7 @@ fn entry(bytes: &[u8], at: usize) -> Read<(Item, usize)> {
             return Err(Fault::broken(at, READING_ENTRY, "its first byte begins no entry"));
         }
         [END, ..] => {
-            return Err(Fault::broken(at, READING_ENTRY, "the end mark FF is before the end"));
+            return Err(Fault::broken(at, READING_ENTRY, END_INSIDE));
         }
         [..] => return Err(overrun(at, READING_ENTRY, rest.len() + 1, rest.len())),
     };

@@ -51,10 +51,13 @@ pub enum LoadCheck {
     Packed,
     /// The same in the first form of streams, which Redis 7.0 reads to find the first id.
     OldStream,
-    /// The expiries of a packed hash are numbers.
+    /// The entries of listpacks that every loader since Redis 7.0 reads: the first of a node of a stream, and the first field
+    /// of a packed hash with its value and expiry.
+    FirstEntries,
+    /// The expiry of the first field of a packed hash is a number.
     FieldExpiry,
-    /// The expiries of a packed hash are not negative.
-    NegativeExpiry,
+    /// The expiries of a packed hash are not negative, and that of its first field is not too high.
+    ExpiryRange,
     /// A stream that is not empty has nodes, consumers are unique, and a zipmap is not empty.
     Since70,
     /// Every pending entry has a consumer.
@@ -71,7 +74,7 @@ impl LoadCheck {
     /// Returns what the loader of this line does with default settings.
     pub fn on(self, server: Server) -> Loading {
         use Loading::{Crashes, Deep, Loads, Refuses, Undefined};
-        if self == LoadCheck::NegativeExpiry
+        if self == LoadCheck::ExpiryRange
             && server.product == Product::Redis
             && server.has_redis(8, 6)
         {
@@ -80,7 +83,7 @@ impl LoadCheck {
         // Redis before 6.2, 6.2, 7.0 to Valkey 9.0, and Valkey 9.1.
         let row = match self {
             LoadCheck::Elements => [Loads, Refuses, Refuses, Refuses],
-            LoadCheck::SmallHash | LoadCheck::Packed | LoadCheck::NegativeExpiry => {
+            LoadCheck::SmallHash | LoadCheck::Packed | LoadCheck::ExpiryRange => {
                 [Loads, Deep, Deep, Refuses]
             }
             LoadCheck::LongField => [Undefined, Undefined, Refuses, Refuses],
@@ -91,6 +94,7 @@ impl LoadCheck {
             LoadCheck::Ziplist => [Loads, Deep, Refuses, Refuses],
             LoadCheck::ListZiplist => [Undefined, Undefined, Refuses, Refuses],
             LoadCheck::OldStream => [Loads, Deep, Undefined, Refuses],
+            LoadCheck::FirstEntries => [Loads, Deep, Crashes, Refuses],
             LoadCheck::FieldExpiry => [Crashes, Crashes, Crashes, Refuses],
             LoadCheck::Since70 => [Loads, Loads, Refuses, Refuses],
             LoadCheck::PendingOwner => [Loads, Loads, Deep, Refuses],

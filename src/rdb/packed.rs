@@ -22,7 +22,7 @@ use super::cursor::{Blob, Item};
 use super::fault::{DamageKind, Fault, Read};
 use super::intset::intset;
 use super::items::Items;
-use super::listpack::Listpack;
+use super::listpack::{END_INSIDE, Listpack};
 use super::load_check::LoadCheck;
 use super::reader::{HIGHEST_FIELD_EXPIRY, Reader, end, score_check};
 use super::text::Text;
@@ -225,7 +225,8 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
 
     pub(super) fn hash_listpack_ex(&mut self, with_min: bool) -> Read<KeyEnd> {
         if with_min {
-            self.lowest_expiry()?;
+            // Loaders compute it from the fields, and do not compare.
+            self.cursor.millis("the lowest expiry of the fields")?;
         }
         self.unpack("a hash", KeyEnd::Whole, |reader, blob| reader.packed_triples(blob).map(end))
     }
@@ -236,15 +237,29 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         let mut count = 0;
         // Lower than 0 and any expiry, so that the first field is always in order.
         let mut before = -1;
-        while let Some((at, field)) = next(&mut items, blob)? {
-            let mut more = || next(&mut items, blob);
-            let (Some((_, value)), Some((expiry_at, expiry))) = (more()?, more()?) else {
+        // Loaders read the expiry of the first field, whatever they check: from the nearer end, so that they do not step over
+        // the only field.
+        let reads_first = blob.bytes.get(4..6) != Some(&[3, 0]);
+        loop {
+            let is_first = count == 0;
+            let mut more = |is_read: bool| {
+                let checked = |fault: Fault| match fault.0.kind {
+                    // They read no further than to an end mark.
+                    DamageKind::Broken { rule: END_INSIDE } => fault,
+                    _ if is_read => fault.checked_by(LoadCheck::FirstEntries),
+                    _ => fault,
+                };
+                next(&mut items, blob).map_err(checked)
+            };
+            let Some((at, field)) = more(is_first && reads_first)? else { break };
+            let (value, expiry) = (more(is_first && reads_first)?, more(is_first)?);
+            let (Some((_, value)), Some((expiry_at, expiry))) = (value, expiry) else {
                 let rule = "the number of its items is not a multiple of three";
                 return Err(blob
                     .place(Fault::broken(at, "a listpack", rule))
                     .checked_by(LoadCheck::Packed));
             };
-            let expiry = self.field_expiry(blob, expiry_at, expiry, before)?;
+            let expiry = self.field_expiry(blob, expiry_at, expiry, before, is_first)?;
             const READING: &str = "a field of a hash";
             if let Err(fault) = self.remember_item::<Listpack<'_>>(blob, at, field, READING) {
                 self.tolerate(fault.checked_by(LoadCheck::Packed))?;
@@ -262,6 +277,7 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         at: usize,
         item: Item,
         before: i64,
+        is_first: bool,
     ) -> Read<i64> {
         let broken = |rule, check| {
             Err(blob.place(Fault::broken(at, "the expiry of a field", rule)).checked_by(check))
@@ -281,11 +297,14 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
                 Ok(expiry)
             }
             Some(expiry) => {
-                let below = expiry < 0;
-                let check = if below { LoadCheck::NegativeExpiry } else { LoadCheck::Packed };
+                let check =
+                    if expiry < 0 || is_first { LoadCheck::ExpiryRange } else { LoadCheck::Packed };
                 broken("it is not a valid expiry of a field", check)
             }
-            None => broken("it is not a valid expiry of a field", LoadCheck::FieldExpiry),
+            None => {
+                let check = if is_first { LoadCheck::FieldExpiry } else { LoadCheck::Packed };
+                broken("it is not a valid expiry of a field", check)
+            }
         }
     }
 }

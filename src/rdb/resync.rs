@@ -21,8 +21,10 @@ use super::checksum::Sum;
 use super::damage::Damage;
 use super::deep::NotedFaults;
 use super::driver::{Driver, Step};
+use super::fault::Fault;
 use super::format::opcode;
 use super::header::{HEADER_BYTES, Header, Magic};
+use super::load_check::LoadCheck;
 use super::name_model::NameModel;
 use super::probe::{end_of_rdb, length_without_checks, name_at, selects_with_sizes};
 use super::reader::Tools;
@@ -33,8 +35,8 @@ use crate::base::progress::Progress;
 pub(crate) struct Wanted<'w> {
     /// Whether the last record of a duplicate key is retained instead of the first.
     pub(crate) keeps_last: bool,
-    /// Whether keys are dropped whose values fail checks that loaders do not make with default settings.
-    pub(crate) drops_deep: bool,
+    /// Returns whether keys are dropped whose values fail a check that not all loaders make.
+    pub(crate) drops: &'w dyn Fn(LoadCheck) -> bool,
     /// Returns where commands begin after a byte, if the RDB precedes them.
     pub(crate) commands: &'w dyn Fn(usize) -> Option<usize>,
 }
@@ -204,12 +206,17 @@ fn salvage_once<'a, 'w>(
                     let text = "the number of a database without its size".to_owned();
                     Found { text, short: false }
                 } else {
-                    let deep = driver.failed.take().filter(|_| wanted.drops_deep);
-                    let refused = driver.refused.take().map(|(_, damage)| damage.kind);
+                    let is_dropped = |fault: &Fault| fault.check().is_some_and(wanted.drops);
+                    let failed = driver.failed.drain(..).find(is_dropped);
+                    let failed =
+                        failed.map(|fault| format!("{}: {}", fault.0.reading, fault.0.kind));
+                    let refused = driver.refused.take();
+                    let refused =
+                        refused.map(|(_, damage)| format!("{}: {}", damage.reading, damage.kind));
                     salvager.declared(seen.declared, seen.selected);
                     let record = start..driver.whole;
                     let is_too_long = too_long.contains(&start);
-                    let found = refused.or(deep).map(|kind| kind.to_string());
+                    let found = refused.or(failed);
                     let too_long = || is_too_long.then(|| "a length that is too high".to_owned());
                     match found.or_else(too_long) {
                         Some(found) => {

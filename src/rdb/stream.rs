@@ -33,7 +33,7 @@
 
 use super::cursor::{Blob, Item};
 use super::fault::{DamageKind, Fault, Read};
-use super::items::Items;
+use super::items::{END, Items};
 use super::listpack::Listpack;
 use super::load_check::LoadCheck;
 use super::reader::{Reader, Streams};
@@ -131,12 +131,14 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
         let items = Listpack::open(blob.bytes)
             .map_err(|fault| blob.place(fault).checked_by(LoadCheck::Elements))?;
         let items_check = if version == 1 { LoadCheck::OldStream } else { LoadCheck::Packed };
-        let mut node = Node { items, blob, items_check };
-        if blob.bytes.len() == EMPTY_LISTPACK_BYTES {
+        let mut node = Node { items, blob, items_check: LoadCheck::FirstEntries };
+        let is_empty = blob.bytes.get(EMPTY_LISTPACK_BYTES - 1) == Some(&END);
+        if is_empty || blob.bytes.len() == EMPTY_LISTPACK_BYTES {
             let fault = blob.place(Fault::broken(0, "a node of a stream", "it is empty"));
             return Err(fault.checked_by(LoadCheck::Always));
         }
         let live = node.count("the number of a node's entries")?;
+        node.items_check = items_check;
         let deleted = node.count("the number of a node's deleted entries")?;
         let count = node.count("the number of a node's fields")?;
         self.tools.streams.fields.clear();

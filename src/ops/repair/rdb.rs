@@ -16,8 +16,10 @@ use crate::aof::log::Part;
 use crate::aof::{Fault, Stop};
 use crate::base::error::{Error, Result};
 use crate::base::progress::Progress;
+use crate::base::server::Server;
 use crate::command::intact_ranges::intact_ranges;
 use crate::disk::Mapping;
+use crate::rdb::load_check::{LoadCheck, Loading};
 use crate::rdb::resync::{Doubtful, Gone, GoneReason, Salvaged, Wanted, salvage, write};
 use crate::rdb::{Damage, DamageKind};
 
@@ -107,20 +109,18 @@ pub(super) fn repair_rdb(
     if let Some(correction) = find_correction(survey, progress)? {
         return corrected(part, correction).map(Some);
     }
+    let drops = |check| options.salvage && keeps_from_starting(check, &options.servers);
     let damage = match &survey.preamble {
         Some(Preamble::Broken(damage)) => Some(damage.as_ref()),
-        Some(Preamble::Whole(_)) if options.salvage && has_broken_value(survey) => None,
+        Some(Preamble::Whole(_)) if has_broken_value(survey, &drops) => None,
         _ => return Ok(None),
     };
     if part.compressed.is_some() || damage.is_some_and(is_of_a_newer_server) {
         return Ok(None);
     }
     let commands = |from: usize| first_command(part, from);
-    let wanted = Wanted {
-        keeps_last: options.keep_last_duplicate,
-        drops_deep: options.salvage,
-        commands: &commands,
-    };
+    let wanted =
+        Wanted { keeps_last: options.keep_last_duplicate, drops: &drops, commands: &commands };
     progress.phase("salvage", part.mapping.len());
     let Ok(salvaged) = salvage(part.mapping.bytes(), &wanted, progress) else { return Ok(None) };
     part.mapping.check()?;
@@ -148,8 +148,14 @@ pub(super) fn repair_rdb(
     Ok(Some((mapping, rdb)))
 }
 
-fn has_broken_value(survey: &Survey<'_>) -> bool {
-    survey.deep_faults().any(|fault| fault.check.is_error())
+fn has_broken_value(survey: &Survey<'_>, drops: &dyn Fn(LoadCheck) -> bool) -> bool {
+    survey.deep_faults().any(|fault| drops(fault.check))
+}
+
+/// Returns whether a server may fail at a value that fails this check: any server, or one of those named.
+fn keeps_from_starting(check: LoadCheck, servers: &[Server]) -> bool {
+    let loads = |server: &Server| matches!(check.on(*server), Loading::Loads | Loading::Deep);
+    check.is_error() || !servers.iter().all(loads)
 }
 
 /// Returns whether the RDB cannot be read because it may be of a server that is newer than this version.

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use super::super::load_check::LoadCheck;
 use super::super::resync::{GoneReason, Salvaged, Wanted, salvage, write};
 use super::super::testing::Random;
 use super::*;
@@ -39,7 +40,7 @@ fn many() -> Vec<u8> {
 }
 
 fn wanted(keeps_last: bool) -> Wanted<'static> {
-    Wanted { keeps_last, drops_deep: true, commands: &|_| None }
+    Wanted { keeps_last, drops: &LoadCheck::is_error, commands: &|_| None }
 }
 
 fn salvaged(bytes: &[u8]) -> (Salvaged, Vec<u8>) {

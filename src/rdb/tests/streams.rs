@@ -137,6 +137,24 @@ fn inconsistent_streams_are_reported() {
 }
 
 #[test]
+fn settings_of_producers_out_of_their_ranges_are_reported() {
+    // The seconds and the entries of `stream`.
+    let settings = [length(100), length(50)].concat();
+    let of = |seconds: u64, entries: u64| {
+        let bytes = stream(4);
+        let at = memchr::memmem::find(&bytes, &settings).unwrap();
+        let (before, after) = (&bytes[..at], &bytes[at + settings.len()..]);
+        [before, &length(seconds), &length(entries), after].concat()
+    };
+    for (seconds, entries) in [(1, 1), (86_400, 10_000)] {
+        value("REDIS0013", 26, of(seconds, entries));
+    }
+    for (seconds, entries) in [(0, 50), (86_401, 50), (100, 0), (100, 10_001), (u64::MAX, 50)] {
+        value_damage("REDIS0013", 26, of(seconds, entries));
+    }
+}
+
+#[test]
 fn inconsistent_groups_are_reported() {
     let id = |n: u8| [&[0; 15][..], &[n]].concat();
     let pending = |n: u8| [id(n), vec![0; 8], vec![1]].concat();

@@ -104,6 +104,21 @@ fn hashes(all: &mut Faults) {
     packed("expiries out of order", &items!["a", "b", 0, "c", "d", 4000]);
     packed("an expiry that is text", &items!["a", "b", "x"]);
     packed("a negative expiry", &items!["a", "b", -5]);
+    packed("a second expiry that is text", &items!["a", "b", 0, "c", "d", "x"]);
+    // Each item is two bytes of text and its size, and the expiry a byte and its size.
+    let sound = listpack(&items!["a", "b", 0, "c", "d", 0]);
+    for (what, at) in [
+        ("the first field of an unknown form", 6),
+        ("the first value of an unknown form", 9),
+        ("the first expiry of an unknown form", 12),
+        ("the second field of an unknown form", 14),
+        ("the second expiry of an unknown form", 20),
+    ] {
+        let list = with(sound.clone(), at, 0xf7);
+        add(all, what, "REDIS0012", 25, [&1_i64.to_le_bytes()[..], &string(list)].concat());
+    }
+    let lowest = [&i64::MAX.to_le_bytes()[..], &string(sound)].concat();
+    add(all, "a lowest expiry that is too high", "REDIS0012", 25, lowest);
 }
 
 fn ziplists(all: &mut Faults) {
@@ -203,6 +218,10 @@ fn streams(code: u8, all: &mut Faults) {
     stream("a node of another size", Stream::of(with(good.clone(), 0, 99)));
     stream("a node without end", Stream::of(with(good.clone(), good.len() - 1, 5)));
     stream("an empty node", Stream::of(listpack(&[])));
+    stream("a node that ends before its first entry", Stream::of(with(good.clone(), 6, 0xff)));
+    stream("a node whose first entry has no form", Stream::of(with(good.clone(), 6, 0xf7)));
+    stream("a wrong size after a node's first entry", Stream::of(with(good.clone(), 7, 9)));
+    stream("a wrong size after a node's second entry", Stream::of(with(good.clone(), 9, 9)));
     // The value is the last item but one: one byte, its text, and its size.
     let value = good.len() - 6;
     stream("a node whose value overruns", Stream::of(with(good, value, 0xbf)));
