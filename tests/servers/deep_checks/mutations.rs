@@ -51,6 +51,11 @@ fn start(binary: &Binary, fills: bool) -> Running {
 
 fn dumped(binary: &Binary) -> Vec<Dumped> {
     let mut server = start(binary, true);
+    if binary.line.has_redis(8, 6) {
+        for entry in ["a", "b", "c"] {
+            run(&mut server, &format!("XADD producers IDMP p {entry} * f v"));
+        }
+    }
     let mut found = Vec::new();
     let keys = run(&mut server, "KEYS *");
     for key in keys.array() {
