@@ -324,3 +324,45 @@ fn an_rdb_of_an_unknown_version_is_no_reason_for_a_no() {
     assert!(run.stdout.starts_with("PROBABLY: a flush is in the log"), "{run:#?}");
     assert_eq!(json(&place, "set")["before_damage"], Value::Null, "its keys are not counted");
 }
+
+#[test]
+fn a_form_that_no_known_server_has_may_have_removed_anything() {
+    let keys = each(0..20, "SET k:@ v");
+    for form in ["FLUSHALL LATER", "SET k:1 v FUTURE 1", "EXPIRE k:1 100 MAYBE"] {
+        let place = Place::new();
+        place.put("a.aof", log(&format!("SELECT 0\n{keys}{form}\n")));
+        let run = place.run(&["recover", "a.aof"]);
+        assert!(run.stdout.starts_with("CANNOT TELL"), "{form}: {run:#?}");
+        let name = form.split(' ').next().unwrap();
+        let offset = log(&format!("SELECT 0\n{keys}")).len();
+        assert!(run.stdout.contains(&format!("{name}, once, first at a.aof:{offset}")), "{run:#?}");
+        assert!(!says_never(&run), "{run:#?}");
+        let report = json(&place, "a.aof");
+        assert_eq!(report["answer"], "cannot-tell");
+        assert_eq!(report["unknown_forms"][0]["name"], name);
+    }
+    // What every server answers with an error did nothing.
+    let place = Place::new();
+    place.put("a.aof", log(&format!("SELECT 0\n{keys}LPUSH k:1 a\nINCR k:2\n")));
+    assert_eq!(json(&place, "a.aof")["answer"], "no");
+}
+
+#[test]
+fn a_key_of_another_name_or_database_is_not_said_to_be_never_in_the_log() {
+    let keys = each(0..20, "SET k:@ v");
+    for (command, renamed) in
+        [("RENAME k:@ n:@", 20), ("RENAMENX k:@ n:@", 20), ("MOVE k:@ 3", 20), ("GET k:@", 0)]
+    {
+        let place = Place::new();
+        place.put("a.aof", log(&format!("SELECT 0\n{keys}{}", each(0..20, command))));
+        let run = place.run(&["recover", "a.aof"]);
+        let text = run.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        let said = "it has another name or database (20 commands of RENAME or MOVE";
+        assert_eq!(text.contains(said), renamed > 0, "{run:#?}");
+        assert_eq!(json(&place, "a.aof")["deletions"]["renamed"], renamed);
+        if renamed > 0 {
+            let history = place.run(&["history", "k:1", "a.aof"]);
+            assert!(history.code == Some(0) && history.stdout.contains("nothing"), "{history:#?}");
+        }
+    }
+}

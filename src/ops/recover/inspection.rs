@@ -84,6 +84,7 @@ impl Inspection<'_> {
             newer_rdbs: timeline.newer_rdbs.clone(),
             unread: timeline.unread.clone(),
             unknown: timeline.unknown.clone(),
+            unknown_forms: timeline.unknown_forms.clone(),
             possible_flushes: timeline.possible_flushes.clone(),
             course: self.counted.as_ref().map_or(Vec::new(), |counted| counted.course.clone()),
             loss_share: options.loss_share,

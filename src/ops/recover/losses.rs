@@ -26,6 +26,8 @@ pub struct Deletions {
     pub recoverable: u64,
     /// The number of times another command removed a key, such as LPOP taking the last element.
     pub emptied: u64,
+    /// The number of times RENAME, RENAMENX or MOVE gave a key another name or database.
+    pub(crate) renamed: u64,
     /// The number of keys that exist at the end but whose expiry has passed by now: a server deletes them when it loads
     /// the log.
     pub expired_at_end: u64,
@@ -85,6 +87,7 @@ impl Losses {
         mine.expired += theirs.expired;
         mine.recoverable += theirs.recoverable;
         mine.emptied += theirs.emptied;
+        mine.renamed += theirs.renamed;
         mine.expired_at_end += theirs.expired_at_end;
         self.counts.join(&other.counts);
         self.cells.join(other.cells);

@@ -21,6 +21,8 @@ pub(super) enum Watch {
     Deletes,
     /// It sets an expiry.
     Expires,
+    /// It gives a key another name or database, and replaces none.
+    Moves,
 }
 
 /// See [`Watch`].
@@ -40,6 +42,8 @@ pub(super) static WATCH: [Watch; COUNT] = {
         };
         id += 1;
     }
+    watched[CommandId::named("MOVE").index()] = Watch::Moves;
+    watched[CommandId::named("RENAMENX").index()] = Watch::Moves;
     watched[CommandId::named("EXPIRE").index()] = Watch::Expires;
     watched[CommandId::named("PEXPIRE").index()] = Watch::Expires;
     watched[CommandId::named("EXPIREAT").index()] = Watch::Expires;
@@ -166,7 +170,7 @@ impl<'c, 'a> ShardLosses<'c, 'a> {
         match watch {
             Watch::Deletes => self.may_go(seen, keyspace),
             Watch::Expires => self.may_expire(seen, keyspace),
-            Watch::No | Watch::Event => {}
+            Watch::No | Watch::Event | Watch::Moves => {}
         }
     }
 
@@ -210,6 +214,9 @@ impl<'c, 'a> ShardLosses<'c, 'a> {
         } else if self.without_expiry.is_some() {
             self.expires(seen, keyspace);
         }
+        if matches!(watch, Watch::Event | Watch::Moves) && outcome == Outcome::Done {
+            self.may_rename(seen);
+        }
         let key = seen.args.get(1).copied().unwrap_or_default();
         let retyped = keyspace.db(seen.db).take_retyped();
         if retyped > 0 && watch == Watch::No && outcome == Outcome::Done {
@@ -217,6 +224,13 @@ impl<'c, 'a> ShardLosses<'c, 'a> {
         }
         self.recent[self.next % RECENT] = (key, seen.at, seen.known_length());
         self.next = self.next.wrapping_add(1);
+    }
+
+    #[cold]
+    fn may_rename(&mut self, seen: &Observed<'_, 'a>) {
+        let named =
+            [CommandId::named("RENAME"), CommandId::named("RENAMENX"), CommandId::named("MOVE")];
+        self.losses.counted.renamed += u64::from(seen.id.is_some_and(|id| named.contains(&id)));
     }
 
     fn cell(&self, seen: &Observed<'_, '_>, kind: Removal) -> Option<CellId> {

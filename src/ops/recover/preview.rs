@@ -15,6 +15,7 @@ use super::thresholds::{Loss, Thresholds};
 use super::timeline::{Event, PartLook, Timeline, when};
 use crate::analysis::key_course::{Course, CoursePart, KeysAt};
 use crate::analysis::keyspace_summary::KeyspaceSummary;
+use crate::analysis::unknown_commands::UnknownCommand;
 use crate::aof::log::Log;
 use crate::base::error::Result;
 use crate::base::progress::Progress;
@@ -22,8 +23,8 @@ use crate::command::{CommandId, Position};
 use crate::keyspace::Keyspace;
 use crate::replay::pair::each_window;
 use crate::replay::{
-    CutList, Observed, Observer, Origin, Outcome, ReplayOptions, RouteOptions, ShardObserver,
-    replay_watched, route,
+    CutList, Observed, Observer, Origin, Outcome, ReplayOptions, ReplayStats, RouteOptions,
+    ShardObserver, replay_watched, route,
 };
 
 /// The maximum number of points that are reported.
@@ -43,6 +44,8 @@ pub(super) struct Counted {
     events: Vec<Cost>,
     /// The events that only the replay finds.
     bursts: Vec<Burst>,
+    /// The commands of which no known server has the form.
+    unknown_forms: Vec<UnknownCommand>,
     /// The number of the event before the first counted one.
     earlier: u64,
 }
@@ -104,6 +107,7 @@ impl Counted {
             timeline.events.extend(observed_event(log, timeline, number, burst));
         }
         timeline.events.sort_by_key(|event| (event.part_index, event.offset));
+        timeline.unknown_forms.clone_from(&self.unknown_forms);
         routine::mark(&mut timeline.events);
     }
 
@@ -170,7 +174,7 @@ pub(super) fn count(
     let mut losses = Losses::default();
     let mut costs = Vec::new();
     costs.resize_with(timeline.events.len(), Cost::default);
-    each_window(&routing, "count", progress, |routed| {
+    let stats = each_window(&routing, "count", progress, |routed| {
         let take = |_, (of_shard, more, lost): (KeyspaceSummary, Vec<Cost>, Losses)| {
             now.join(&of_shard);
             losses.join(lost);
@@ -200,8 +204,34 @@ pub(super) fn count(
         origin: routed.origin().clone(),
         events: costs,
         bursts,
+        unknown_forms: unknown_forms(log, &stats),
         earlier: timeline.earlier,
     })
+}
+
+/// Returns the commands that fail because no known server has their form. A server logs no command that failed, so that one
+/// that knows the form may have changed or removed anything by it.
+fn unknown_forms(log: &Log, stats: &ReplayStats) -> Vec<UnknownCommand> {
+    let is_of_form = |error: &str| {
+        ["syntax error", "nsupported option", "unknown argument", "unknown subcommand"]
+            .iter()
+            .any(|form| error.contains(form))
+    };
+    let failed = stats.failed.iter().filter(|((_, error), _)| is_of_form(error));
+    let mut found: Vec<UnknownCommand> = failed
+        .map(|((id, _), (count, first))| {
+            let part = usize::try_from(first.part).ok().and_then(|part| log.parts.get(part));
+            UnknownCommand {
+                name: id.row().name.to_owned(),
+                script: false,
+                count: *count,
+                part: part.map_or(String::new(), |part| part.name.clone()),
+                offset: first.offset,
+            }
+        })
+        .collect();
+    found.sort_by(|a, b| (&a.part, a.offset).cmp(&(&b.part, b.offset)));
+    found
 }
 
 /// Returns whether a run of deletions that the scan found is the same loss.

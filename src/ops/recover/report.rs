@@ -78,6 +78,9 @@ pub struct RecoverReport {
     pub unread: Option<Unread>,
     /// The commands whose effect is unknown: scripts, and names that no known server has.
     pub unknown: Vec<UnknownCommand>,
+    /// The commands that known servers answer with an error because of their form. A server logs no command that failed: the
+    /// log is of a server that knows the form, and its effect is unknown.
+    pub(crate) unknown_forms: Vec<UnknownCommand>,
     /// Those of the unknown commands that may be renamed flushes.
     pub possible_flushes: Vec<PossibleFlush>,
     /// The number of keys at evenly distributed points of the log and at its end; empty if keys were not counted.

@@ -174,6 +174,8 @@ pub struct Timeline {
     pub unread: Option<Unread>,
     /// The commands whose effect is unknown.
     pub unknown: Vec<UnknownCommand>,
+    /// The commands that fail in a replay because no known server has their form; empty without a replay.
+    pub(crate) unknown_forms: Vec<UnknownCommand>,
     /// Those of the unknown commands that may be renamed flushes; only the last ones if there are very many.
     pub possible_flushes: Vec<PossibleFlush>,
     /// The number of keys named by DEL, UNLINK and GETDEL.

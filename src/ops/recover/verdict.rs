@@ -139,6 +139,7 @@ impl Facts<'_> {
             || timeline.unread.is_some()
             || !timeline.newer_rdbs.is_empty() && timeline.commands > 0
             || !timeline.unknown.is_empty()
+            || !timeline.unknown_forms.is_empty()
             || self.deletions.is_none() && timeline.keys_deleted > 0
     }
 

@@ -101,7 +101,14 @@ pub(super) fn answer(out: &mut String, report: &RecoverReport) -> fmt::Result {
             QUIET,
             "NOT IN THIS LOG: no command of it removed a key.",
             &format!(
-                "Every command was read and replayed. If a key is missing, it was never in this log, or a rewrite removed it. {}",
+                "Every command was read and replayed. If a key is missing, it was never in this log, {}or a rewrite removed it. {}",
+                match report.deletions.as_ref().map_or(0, |deletions| deletions.renamed) {
+                    0 => String::new(),
+                    renamed => format!(
+                        "it has another name or database ({} of RENAME or MOVE; `aofkit history KEY PATH` shows them), ",
+                        counted(renamed, "command")
+                    ),
+                },
                 what_is_beside(report)
             ),
         ),
@@ -165,7 +172,11 @@ fn deleted(out: &mut String, report: &RecoverReport, event: Option<u64>) -> fmt:
     };
     let which = match event {
         Some(event) if is_slot => format!("They were deleted by a {}. ", name(event)),
-        Some(event) => format!("The largest run is a {}. ", name(event)),
+        Some(event) => {
+            let name = name(event);
+            let article = if name.starts_with('U') { "an" } else { "a" };
+            format!("The largest run is {article} {name}. ")
+        }
         None => "They were deleted over a long span of the log. ".to_owned(),
     };
     let rest = format!("{which}Nothing was changed.");
@@ -188,6 +199,9 @@ fn why_unclear(report: &RecoverReport) -> String {
     }
     if report.unknown.iter().any(|command| !command.script && !is_reported(report, command)) {
         reasons.push("some of its commands are unknown to all known servers");
+    }
+    if !report.unknown_forms.is_empty() {
+        reasons.push("some of its commands have a form that no known server has");
     }
     if !report.newer_rdbs.is_empty() {
         reasons.push("the keys of an RDB are unknown to this version");

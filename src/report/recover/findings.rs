@@ -80,6 +80,16 @@ pub(super) fn unknown(out: &mut String, report: &RecoverReport) -> fmt::Result {
         );
         row(out, "not known", &what)?;
     }
+    for command in report.unknown_forms.iter().take(NAMES) {
+        let what = format!(
+            "{}, {}, first at {}:{}: no known server has this form of it, and answers with an error; a server that logged it may have changed or removed keys",
+            command.name,
+            times(command.count),
+            command.part,
+            command.offset
+        );
+        row(out, "not known", &what)?;
+    }
     match others.len().saturating_sub(NAMES) {
         0 => Ok(()),
         more => row(out, "", &format!("and {} more names; --json lists them", Count(more as u64))),
