@@ -16,7 +16,7 @@ use super::name_model::{NameModel, is_plain};
 use super::probe::{end_of_rdb, selects_with_sizes};
 use super::reader::Tools;
 use super::text::Text;
-use super::visitor::{Key, KeyEnd, Visitor, Want};
+use super::visitor::{Key, KeyEnd, ModuleId, Visitor, Want};
 
 /// What bytes between two sequences cost, in bits: as much as four keys or so give.
 const GAP_BITS: i32 = 60;
@@ -196,6 +196,11 @@ impl Search<'_, '_> {
     }
 }
 
+/// Returns whether a module can have this id. Zeros name none.
+pub(super) fn has_name(module: ModuleId) -> bool {
+    module.0 != 0
+}
+
 fn offer(ends: &mut BTreeMap<usize, Best>, end: usize, offered: Best) {
     let best = ends.entry(end).or_insert(offered);
     if offered.bits > best.bits {
@@ -213,11 +218,32 @@ struct Judge<'j, 'a, 's> {
     is_plausible: bool,
     /// Whether the encoding of the value is checked.
     is_checked: bool,
+    /// What the parts of the value give that would be keys if they were read as such.
+    part_bits: i32,
 }
 
 impl<'j, 'a, 's> Judge<'j, 'a, 's> {
     fn new(search: &'j Search<'a, 's>, is_first: bool) -> Self {
-        Judge { search, is_first, bits: 0, keys: 0, is_plausible: true, is_checked: false }
+        Judge {
+            search,
+            is_first,
+            bits: 0,
+            keys: 0,
+            is_plausible: true,
+            is_checked: false,
+            part_bits: 0,
+        }
+    }
+
+    /// Counts a part of a collection that is stored part by part. Many of them read as keys as well, and a whole collection must
+    /// not be less likely than its parts.
+    fn part(&mut self, text: Text<'_, '_>) {
+        if !self.is_checked {
+            let mut scratch = Vec::new();
+            let bits = self.search.names.bits(text.bytes(&mut scratch));
+            let bits = bits.map_or(0, |bits| (KEY_BITS + bits).max(0));
+            self.part_bits = self.part_bits.saturating_add(bits);
+        }
     }
 }
 
@@ -250,8 +276,30 @@ impl<'a> Visitor<'a> for Judge<'_, '_, '_> {
     }
 
     fn key_end(&mut self, end: KeyEnd) {
-        if self.is_checked && end == KeyEnd::Whole {
-            self.bits += ENCODING_BITS;
+        if end == KeyEnd::Whole {
+            let of_value = if self.is_checked { ENCODING_BITS } else { self.part_bits };
+            self.bits = self.bits.saturating_add(of_value);
         }
+        self.part_bits = 0;
+    }
+
+    fn element(&mut self, element: Text<'a, '_>) {
+        self.part(element);
+    }
+
+    fn member(&mut self, member: Text<'a, '_>) {
+        self.part(member);
+    }
+
+    fn scored(&mut self, member: Text<'a, '_>, _: f64) {
+        self.part(member);
+    }
+
+    fn field(&mut self, field: Text<'a, '_>, _: Text<'a, '_>, _: Option<i64>) {
+        self.part(field);
+    }
+
+    fn module(&mut self, module: ModuleId, _: &'a [u8]) {
+        self.is_plausible &= has_name(module);
     }
 }

@@ -16,7 +16,7 @@ use std::ops::Range;
 
 use serde::Serialize;
 
-use super::chain::{EXPIRIES_MS, Search, Way};
+use super::chain::{EXPIRIES_MS, Search, Way, has_name};
 use super::checksum::Sum;
 use super::damage::Damage;
 use super::deep::NotedFaults;
@@ -28,7 +28,7 @@ use super::load_check::LoadCheck;
 use super::name_model::NameModel;
 use super::probe::{end_of_rdb, length_without_checks, name_at, selects_with_sizes};
 use super::reader::Tools;
-use super::visitor::{Key, KeyEnd, Visitor, Want};
+use super::visitor::{Key, KeyEnd, ModuleId, Visitor, Want};
 use crate::base::progress::Progress;
 
 /// What to retain of a damaged RDB.
@@ -205,6 +205,9 @@ fn salvage_once<'a, 'w>(
                     db = before;
                     let text = "the number of a database without its size".to_owned();
                     Found { text, short: false }
+                } else if seen.has_no_module {
+                    driver.reader.visitor.seen.name = seen.name;
+                    Found { text: "a value of a module without a name".to_owned(), short: false }
                 } else {
                     let is_dropped = |fault: &Fault| fault.check().is_some_and(wanted.drops);
                     let failed = driver.failed.drain(..).find(is_dropped);
@@ -296,6 +299,8 @@ struct Seen {
     is_empty: bool,
     declared: u64,
     selected: bool,
+    /// Whether it has a value of a module that cannot be one.
+    has_no_module: bool,
     /// Whether bytes inside a value are unlikely to be read as the record: it has a value whose encoding is checked, or an
     /// expiry.
     is_certain: bool,
@@ -325,6 +330,10 @@ impl<'a> Visitor<'a> for Current {
         let has_expiry = key.expires_ms.is_some_and(|at| EXPIRIES_MS.contains(&at));
         self.seen.is_certain = key.format.is_checked() || has_expiry;
         Want::Value
+    }
+
+    fn module(&mut self, module: ModuleId, _: &'a [u8]) {
+        self.seen.has_no_module = !has_name(module);
     }
 
     fn key_end(&mut self, end: KeyEnd) {

@@ -284,6 +284,47 @@ fn keys_read_from_inside_a_damaged_value_are_doubtful() {
     assert!(users < 8, "{users}");
 }
 
+#[test]
+fn fields_of_a_whole_hash_are_no_keys() {
+    let fields = |mut rdb: Rdb| {
+        rdb = rdb.key(24, "hash").raw([0; 8]).length(80);
+        for at in 0..80 {
+            rdb = rdb.length(0).string(format!("f{at}")).string("vvvvvvvv");
+        }
+        rdb
+    };
+    let mut rdb = Rdb::new("REDIS0012").db(0);
+    for at in 0..40 {
+        rdb = rdb.key(0, &format!("user:{at}")).string(format!("value of user {at}"));
+    }
+    // The text is shorter than it says, and the length of its compressed bytes is right.
+    rdb = rdb.key(0, "user:broken").raw([0xc3, 3, 9, 1, b'a', b'b']);
+    rdb = fields(rdb);
+    let original = rdb.key(0, "user:last").string("v").end();
+    let (salvaged, out) = salvaged(&original);
+    let mut kept = Offsets::default();
+    crate::rdb::walk(&out, &mut kept, &Silent).unwrap();
+    assert_eq!(kept.0.len(), 42, "{:?}", salvaged.dropped);
+    assert!(kept.0.contains_key(&b"hash"[..]) && kept.0.contains_key(&b"user:last"[..]));
+    assert!(salvaged.is_framed && salvaged.doubtful.is_empty(), "{salvaged:#?}");
+}
+
+#[test]
+fn zeros_are_no_value_of_a_module() {
+    let mut rdb = Rdb::new("REDIS0012").db(0);
+    for at in 0..40 {
+        rdb = rdb.key(0, &format!("user:{at}")).string(format!("value of user {at}"));
+    }
+    // A module without a name, and the end of its value.
+    let at_module = 7;
+    rdb = rdb.key(at_module, "user:zeros").raw([0, 0]);
+    let original = rdb.key(0, "user:last").string("v").end();
+    let (_, out) = salvaged(&original);
+    let mut kept = Offsets::default();
+    let walk = crate::rdb::walk(&out, &mut kept, &Silent).unwrap();
+    assert_eq!((walk.modules.len(), kept.0.len()), (0, 41));
+}
+
 /// No server loads more databases than it is configured for, so that one that is only noise must not be kept.
 #[test]
 fn database_that_is_only_noise_is_not_selected() {
