@@ -7,6 +7,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::conversion::wide_text;
 use super::foreign::foreign;
 
 /// Bytes that are looked at.
@@ -203,26 +204,14 @@ fn decoded(head: &[u8]) -> (Option<Encoding>, Vec<u8>) {
     if let Some(text) = head.strip_prefix(b"\xef\xbb\xbf") {
         return (Some(Encoding::Utf8Bom), text.to_vec());
     }
-    let (encoding, wide) = match head {
-        [0xff, 0xfe, wide @ ..] => (Encoding::Utf16Le, wide),
-        [0xfe, 0xff, wide @ ..] => (Encoding::Utf16Be, wide),
-        _ if is_wide(head, 1) => (Encoding::Utf16Le, head),
-        _ if is_wide(head, 0) => (Encoding::Utf16Be, head),
-        _ => return (None, head.to_vec()),
-    };
+    let Some((low_first, wide)) = wide_text(head) else { return (None, head.to_vec()) };
+    let encoding = if low_first { Encoding::Utf16Le } else { Encoding::Utf16Be };
     let unit = |pair: &[u8]| match (encoding, pair) {
         (Encoding::Utf16Le, &[low, 0]) | (Encoding::Utf16Be, &[0, low]) => low,
         // Not what a log has outside values.
         _ => b'?',
     };
     (Some(encoding), wide.chunks_exact(2).map(unit).collect())
-}
-
-/// Whether text of two bytes a character begins here, the zero of each at `zero`.
-fn is_wide(head: &[u8], zero: usize) -> bool {
-    const PAIRS: usize = 4;
-    let is_pair = |pair: &[u8]| pair[zero] == 0 && is_text(pair[1 - zero]);
-    head.len() >= 2 * PAIRS && head.chunks_exact(2).take(PAIRS).all(is_pair)
 }
 
 fn is_text(byte: u8) -> bool {

@@ -41,7 +41,7 @@ pub use original_text::OriginalText;
 pub(crate) use original_text::UndecidedText;
 pub use reading::{Change, Undone};
 pub(crate) use reading::{Commands, REPLACEMENT};
-pub(crate) use wide::narrow;
+pub(crate) use wide::{narrow, wide_text};
 
 use original_text::{TextOrigin, text_origin};
 use reading::{Reading, Replacement, canonical_end};

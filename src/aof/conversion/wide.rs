@@ -9,13 +9,7 @@ use std::io::{self, Write};
 ///
 /// Those of `out`.
 pub(crate) fn narrow(bytes: &[u8], out: &mut dyn Write) -> io::Result<Option<bool>> {
-    let (low_first, text) = match bytes {
-        [0xff, 0xfe, text @ ..] => (true, text),
-        [0xfe, 0xff, text @ ..] => (false, text),
-        _ if is_wide(bytes, 1) => (true, bytes),
-        _ if is_wide(bytes, 0) => (false, bytes),
-        _ => return Ok(None),
-    };
+    let Some((low_first, text)) = wide_text(bytes) else { return Ok(None) };
     let units = text.chunks_exact(2).map(|pair| match low_first {
         true => u16::from_le_bytes([pair[0], pair[1]]),
         false => u16::from_be_bytes([pair[0], pair[1]]),
@@ -28,6 +22,18 @@ pub(crate) fn narrow(bytes: &[u8], out: &mut dyn Write) -> io::Result<Option<boo
         out.write_all(character.encode_utf8(&mut buffer).as_bytes())?;
     }
     Ok(Some(is_exact))
+}
+
+/// Returns whether the lower byte of each character of text in UTF-16 is its first, and the text without the byte order mark.
+/// `None` if it is not UTF-16.
+pub(crate) fn wide_text(bytes: &[u8]) -> Option<(bool, &[u8])> {
+    match bytes {
+        [0xff, 0xfe, text @ ..] => Some((true, text)),
+        [0xfe, 0xff, text @ ..] => Some((false, text)),
+        _ if is_wide(bytes, 1) => Some((true, bytes)),
+        _ if is_wide(bytes, 0) => Some((false, bytes)),
+        _ => None,
+    }
 }
 
 /// Whether text of two bytes a character begins here, the zero of each at `zero`.
