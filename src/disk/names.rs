@@ -6,7 +6,7 @@
 //! | `NAME.cut-<time>` | the bytes that were cut off a file |
 //! | `NAME.flushed` | the log that a recovered one has replaced, renamed as the steps of `recover` say |
 //! | `.NAME.<random>.tmp` | output that is not finished: a run is at work, or was killed |
-//! | `aofkit-drill.<random>.tmp`, `aofkit-stats.<random>.tmp` | the scratch directory of a run, or what a killed one left |
+//! | `aofkit-<work>.<random>.tmp` | the scratch directory of a run, or what a killed one left |
 //!
 //! A time is 14 digits; where a name is taken, `-2`, `-3` and so on follow.
 
@@ -23,9 +23,16 @@ const FLUSHED: &str = ".flushed";
 /// What the names of unfinished output end with.
 pub(super) const TEMPORARY: &str = ".tmp";
 
-/// What the names of scratch directories of `drill` and `stats` begin with, in a directory for temporary files.
+/// What the names of scratch directories begin with, in a directory for temporary files: those of `drill` and `stats`, of a
+/// backup to a store, and of archives that are read.
 pub const DRILL_SCRATCH: &str = "aofkit-drill.";
 pub const STATS_SCRATCH: &str = "aofkit-stats.";
+pub const BACKUP_SCRATCH: &str = "aofkit-backup.";
+pub const UNPACKED_SCRATCH: &str = "aofkit-unpacked.";
+pub const HEADS_SCRATCH: &str = "aofkit-heads.";
+
+const SCRATCH: [&str; 5] =
+    [DRILL_SCRATCH, STATS_SCRATCH, BACKUP_SCRATCH, UNPACKED_SCRATCH, HEADS_SCRATCH];
 
 /// The length of the random part of such a name, which is that of the crate `tempfile`.
 const RANDOM_BYTES: usize = 6;
@@ -86,7 +93,7 @@ pub fn is_unfinished(name: &OsStr) -> bool {
 /// Whether it is the name of a scratch directory.
 fn is_scratch(name: &OsStr) -> bool {
     let inner = name.as_bytes().strip_suffix(TEMPORARY.as_bytes()).unwrap_or_default();
-    [DRILL_SCRATCH, STATS_SCRATCH].into_iter().any(|prefix| {
+    SCRATCH.into_iter().any(|prefix| {
         let random = inner.strip_prefix(prefix.as_bytes());
         random.is_some_and(|random| random.iter().all(u8::is_ascii_alphanumeric))
     })

@@ -12,7 +12,7 @@ use super::publish::Unfinished;
 use crate::base::error::{Error, Result};
 
 /// A directory that is removed with all that is in it when this is dropped, and when the process is interrupted.
-/// A run that is killed leaves it, under a name by which the next one finds it: [`Scratch::clear_left_over`].
+/// A run that is killed leaves it, under a name by which the next one finds it.
 #[derive(Debug)]
 pub struct Scratch {
     directory: TempDir,
@@ -23,12 +23,14 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// Creates a directory in `directory` whose name begins with `prefix`.
+    /// Creates a directory in `directory` whose name begins with `prefix`, after removing those of this user under such names
+    /// whose makers are gone. What cannot be removed stays.
     ///
     /// # Errors
     ///
     /// Fails if the directory is not writable.
     pub fn create(directory: &Path, prefix: &str) -> Result<Scratch> {
+        clear_abandoned(directory, prefix);
         let mut builder = Builder::new();
         builder.prefix(prefix).suffix(TEMPORARY);
         builder.permissions(fs::Permissions::from_mode(0o700));
@@ -37,26 +39,6 @@ impl Scratch {
             .map_err(|error| Error::io("create a directory in", directory, error))?;
         let _lock = abandoned::lock_directory(directory.path());
         Ok(Scratch { directory, _lock, _unfinished })
-    }
-
-    /// As [`Scratch::create`], after removing the directories of this user under names with this prefix whose makers are gone.
-    /// What cannot be removed stays.
-    ///
-    /// # Errors
-    ///
-    /// As [`Scratch::create`].
-    pub fn create_after_clearing(directory: &Path, prefix: &str) -> Result<Scratch> {
-        let user = rustix::process::geteuid().as_raw();
-        for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-            let name = entry.file_name();
-            let name = name.to_string_lossy();
-            let is_its = name.starts_with(prefix) && name.ends_with(TEMPORARY);
-            let is_own = || entry.metadata().is_ok_and(|it| it.is_dir() && it.uid() == user);
-            if is_its && is_own() && abandoned::is_abandoned(&entry.path()) {
-                let _ = fs::remove_dir_all(entry.path());
-            }
-        }
-        Scratch::create(directory, prefix)
     }
 
     /// Returns the path.
@@ -86,6 +68,19 @@ impl Scratch {
             }
         }
         Ok(cleared)
+    }
+}
+
+fn clear_abandoned(directory: &Path, prefix: &str) {
+    let user = rustix::process::geteuid().as_raw();
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let is_its = name.starts_with(prefix) && name.ends_with(TEMPORARY);
+        let is_own = || entry.metadata().is_ok_and(|it| it.is_dir() && it.uid() == user);
+        if is_its && is_own() && abandoned::is_abandoned(&entry.path()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
     }
 }
 
@@ -121,7 +116,7 @@ mod tests {
         make_old(at_work.path());
         make_old(&path("aofkit-x.dead00.tmp"));
         make_old(&path("aofkit-y.dead00.tmp"));
-        let next = Scratch::create_after_clearing(place.path(), "aofkit-x.").unwrap();
+        let next = Scratch::create(place.path(), "aofkit-x.").unwrap();
         assert!(!path("aofkit-x.dead00.tmp").exists());
         for stays in ["aofkit-x.young0.tmp", "aofkit-y.dead00.tmp"] {
             assert!(path(stays).exists(), "{stays}");

@@ -468,3 +468,37 @@ fn an_interrupted_extraction_is_deleted() {
         assert_eq!(fs::read_dir(place.path("tmp")).unwrap().count(), 0, "{signal} {work}");
     }
 }
+
+/// A run that was killed leaves its directory among the temporary files: the next one removes it, and so does `clean`.
+#[test]
+fn directories_of_killed_runs_are_removed() {
+    let place = place_of(&one("a.aof", sound()), deflated());
+    let hour_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
+    for (work, old) in [
+        ("digest d.zip", "aofkit-unpacked.Xy12Zw.tmp"),
+        ("recover d.zip", "aofkit-unpacked.Xy12Zw.tmp"),
+        ("verify d.zip", "aofkit-unpacked.Xy12Zw.tmp"),
+        ("restore d.zip -o new --dry-run", ".aofkit-restore.Xy12Zw.tmp"),
+        ("clean tmp --yes", "aofkit-unpacked.Xy12Zw.tmp"),
+        ("clean tmp --yes", "aofkit-heads.Xy12Zw.tmp"),
+        ("clean tmp --yes", "aofkit-backup.Xy12Zw.tmp"),
+    ] {
+        let _ = fs::remove_dir_all(place.path("tmp"));
+        let others = ["aofkit-unpacked.young0.tmp", "aofkit-unpacked.mine"];
+        for name in others.into_iter().chain([old]) {
+            fs::create_dir_all(place.path("tmp").join(name).join("log")).unwrap();
+        }
+        let make_old = |name: &str| {
+            let directory = fs::File::open(place.path("tmp").join(name)).unwrap();
+            directory.set_modified(hour_ago).unwrap();
+        };
+        make_old(old);
+        make_old("aofkit-unpacked.mine");
+        let run = place.shell(&format!("TMPDIR=tmp exec \"$0\" {work}"));
+        assert_eq!(run.code, Some(0), "{work}: {run:#?}");
+        let entries = fs::read_dir(place.path("tmp")).unwrap();
+        let mut left: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["aofkit-unpacked.mine", "aofkit-unpacked.young0.tmp"], "{work}");
+    }
+}

@@ -11,10 +11,8 @@ use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::escape::ShownPath;
 use crate::base::level::Level;
 use crate::base::progress::Progress;
+use crate::disk::names::UNPACKED_SCRATCH;
 use crate::disk::{Scratch, check_temporary_space};
-
-/// The prefix of the names of temporary extractions.
-const PREFIX: &str = "aofkit-unpacked.";
 
 /// The help for a temporary directory that cannot hold an extraction.
 const TEMPORARY_DIRECTORY: &str =
@@ -95,8 +93,8 @@ pub(crate) fn read_archive(
     let place = env::temp_dir();
     let needed = opened.entries.iter().fold(0, |sum: u64, entry| sum.saturating_add(entry.bytes));
     check_temporary_space(needed, TEMPORARY_DIRECTORY)?;
-    let scratch =
-        Scratch::create(&place, PREFIX).map_err(|error| error.help(TEMPORARY_DIRECTORY))?;
+    let scratch = Scratch::create(&place, UNPACKED_SCRATCH)
+        .map_err(|error| error.help(TEMPORARY_DIRECTORY))?;
     let root = scratch.path().join("log");
     let access = access_of_archive(mapping.file())?;
     access

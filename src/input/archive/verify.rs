@@ -26,6 +26,7 @@ use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::escape::hexadecimal;
 use crate::base::level::Level;
 use crate::base::progress::{Progress, Silent};
+use crate::disk::names::HEADS_SCRATCH;
 use crate::disk::{Access, Mapping, Scratch, write_head};
 use crate::store::url::is_url;
 
@@ -93,7 +94,7 @@ fn verify_streams(
         report.add(damage.into_iter().map(|damage| damage.finding).collect());
         return Ok(report);
     }
-    let scratch = Scratch::create(&std::env::temp_dir(), "aofkit-heads.")?;
+    let scratch = Scratch::create(&std::env::temp_dir(), HEADS_SCRATCH)?;
     let root = scratch.path();
     let stage = Stage { path: root, access: Access::PRIVATE, depth: Depth::Heads };
     let Examined { mut report, damage } = examine(path, opened, Some(&stage), true, progress)?;

@@ -13,6 +13,7 @@ use crate::aof::log::Log;
 use crate::archive::report::{CompressReport, ReadBack};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::disk::Scratch;
+use crate::disk::names::BACKUP_SCRATCH;
 use crate::ops::compress::write::{
     CompressOptions, Output, compare, compare_ciphertext, pack_into,
 };
@@ -20,9 +21,6 @@ use crate::ops::prune::SourceLock;
 use crate::store::archives::{NewArchive, clear_unfinished};
 use crate::store::client::open_at;
 use crate::store::settings::store_settings;
-
-/// The prefix of the directory among the temporary files in which a log is compacted.
-const PREFIX: &str = "aofkit-backup.";
 
 impl Job<'_> {
     /// Makes the archive that is planned in a store, while the lease of the source is held.
@@ -47,7 +45,7 @@ impl Job<'_> {
                 // A compacted log is a file before it is compressed.
                 let temporary = env::temp_dir();
                 report.free_bytes = free_space::check(&temporary, report.plan.needed_bytes)?;
-                let scratch = Scratch::create(&temporary, PREFIX)?;
+                let scratch = Scratch::create(&temporary, BACKUP_SCRATCH)?;
                 let compacted = self.step("compact", |job| {
                     stage::compacted(log, &ends, compaction, &scratch, report, job.progress)
                 })?;

@@ -235,7 +235,7 @@ fn scratch(place: &Path, needed: u64) -> Result<Scratch> {
     }
     // The server has this path in its configuration.
     let place: PathBuf = place.canonicalize().map_err(|error| Error::io("find", place, error))?;
-    Scratch::create_after_clearing(&place, DRILL_SCRATCH).map_err(|error| error.help(HELP))
+    Scratch::create(&place, DRILL_SCRATCH).map_err(|error| error.help(HELP))
 }
 
 fn sha256(bytes: &[u8], progress: &dyn Progress) -> Result<String> {

@@ -20,7 +20,7 @@ const RUNS: u32 = 3;
 pub(super) fn scratch() -> Result<Scratch, Error> {
     let place = env::temp_dir();
     let place: PathBuf = place.canonicalize().map_err(|error| Error::io("find", &place, error))?;
-    Scratch::create_after_clearing(&place, STATS_SCRATCH)
+    Scratch::create(&place, STATS_SCRATCH)
 }
 
 /// The time in which a server loads a file, in seconds.
