@@ -16,7 +16,7 @@ use super::name_model::{NameModel, is_plain};
 use super::probe::{end_of_rdb, selects_with_sizes};
 use super::reader::Tools;
 use super::text::Text;
-use super::visitor::{Key, KeyEnd, ModuleId, Visitor, Want};
+use super::visitor::{AuxWhen, Key, KeyEnd, ModuleId, Visitor, Want};
 
 /// What bytes between two sequences cost, in bits: as much as four keys or so give.
 const GAP_BITS: i32 = 60;
@@ -218,8 +218,8 @@ struct Judge<'j, 'a, 's> {
     is_plausible: bool,
     /// Whether the encoding of the value is checked.
     is_checked: bool,
-    /// What the parts of the value give that would be keys if they were read as such.
-    part_bits: i32,
+    /// What the fields of the value give that would be keys if they were read as such; `None` if they would be none.
+    field_bits: Option<i32>,
 }
 
 impl<'j, 'a, 's> Judge<'j, 'a, 's> {
@@ -231,18 +231,7 @@ impl<'j, 'a, 's> Judge<'j, 'a, 's> {
             keys: 0,
             is_plausible: true,
             is_checked: false,
-            part_bits: 0,
-        }
-    }
-
-    /// Counts a part of a collection that is stored part by part. Many of them read as keys as well, and a whole collection must
-    /// not be less likely than its parts.
-    fn part(&mut self, text: Text<'_, '_>) {
-        if !self.is_checked {
-            let mut scratch = Vec::new();
-            let bits = self.search.names.bits(text.bytes(&mut scratch));
-            let bits = bits.map_or(0, |bits| (KEY_BITS + bits).max(0));
-            self.part_bits = self.part_bits.saturating_add(bits);
+            field_bits: None,
         }
     }
 }
@@ -267,6 +256,7 @@ impl<'a> Visitor<'a> for Judge<'_, '_, '_> {
             && !(self.is_first && (self.search.is_known)(name));
         self.bits += KEY_BITS + bits.unwrap_or(0);
         self.is_checked = key.format.is_checked();
+        self.field_bits = key.format.has_string_like_fields().then_some(0);
         self.bits += match key.expires_ms {
             Some(at) if EXPIRIES_MS.contains(&at) => EXPIRY_BITS,
             Some(_) => -EXPIRY_BITS,
@@ -277,26 +267,23 @@ impl<'a> Visitor<'a> for Judge<'_, '_, '_> {
 
     fn key_end(&mut self, end: KeyEnd) {
         if end == KeyEnd::Whole {
-            let of_value = if self.is_checked { ENCODING_BITS } else { self.part_bits };
+            let of_encoding = if self.is_checked { ENCODING_BITS } else { 0 };
+            let of_value = self.field_bits.unwrap_or(of_encoding);
             self.bits = self.bits.saturating_add(of_value);
         }
-        self.part_bits = 0;
+        self.field_bits = None;
     }
 
-    fn element(&mut self, element: Text<'a, '_>) {
-        self.part(element);
+    /// Counts a field that reads as a key as well: a whole hash must not be less likely than its fields.
+    fn field(&mut self, field: Text<'a, '_>, _: Text<'a, '_>, expires_ms: Option<i64>) {
+        let Some(all) = self.field_bits.filter(|_| expires_ms.is_none()) else { return };
+        let mut scratch = Vec::new();
+        let bits = self.search.names.bits(field.bytes(&mut scratch));
+        self.field_bits = Some(all.saturating_add(bits.map_or(0, |bits| (KEY_BITS + bits).max(0))));
     }
 
-    fn member(&mut self, member: Text<'a, '_>) {
-        self.part(member);
-    }
-
-    fn scored(&mut self, member: Text<'a, '_>, _: f64) {
-        self.part(member);
-    }
-
-    fn field(&mut self, field: Text<'a, '_>, _: Text<'a, '_>, _: Option<i64>) {
-        self.part(field);
+    fn module_aux(&mut self, module: ModuleId, _: AuxWhen, _: &'a [u8]) {
+        self.is_plausible &= has_name(module);
     }
 
     fn module(&mut self, module: ModuleId, _: &'a [u8]) {

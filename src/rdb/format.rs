@@ -60,6 +60,12 @@ pub struct Format {
 }
 
 impl Format {
+    /// Returns whether a field without an expiry has the bytes of a string: its expiry is a length of 0, which is the type of a
+    /// string as well.
+    pub(super) fn has_string_like_fields(&self) -> bool {
+        matches!(self.layout, Layout::HashMetadata { .. })
+    }
+
     /// Returns whether its values are in an encoding that states its length or ends in a mark, so that other bytes
     /// are hardly ever read as one.
     pub(super) fn is_checked(&self) -> bool {

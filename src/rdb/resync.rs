@@ -28,7 +28,7 @@ use super::load_check::LoadCheck;
 use super::name_model::NameModel;
 use super::probe::{end_of_rdb, length_without_checks, name_at, selects_with_sizes};
 use super::reader::Tools;
-use super::visitor::{Key, KeyEnd, ModuleId, Visitor, Want};
+use super::visitor::{AuxWhen, Key, KeyEnd, ModuleId, Visitor, Want};
 use crate::base::progress::Progress;
 
 /// What to retain of a damaged RDB.
@@ -330,6 +330,10 @@ impl<'a> Visitor<'a> for Current {
         let has_expiry = key.expires_ms.is_some_and(|at| EXPIRIES_MS.contains(&at));
         self.seen.is_certain = key.format.is_checked() || has_expiry;
         Want::Value
+    }
+
+    fn module_aux(&mut self, module: ModuleId, _: AuxWhen, _: &'a [u8]) {
+        self.seen.has_no_module = !has_name(module);
     }
 
     fn module(&mut self, module: ModuleId, _: &'a [u8]) {
@@ -711,8 +715,7 @@ impl<'a, 'w> Salvager<'a, 'w> {
     }
 }
 
-/// Returns whether a field of a hash without an expiry has the bytes of a string: its expiry is a length of 0, which is the
-/// type of a string as well.
+/// Returns whether hashes of the version can have fields with the bytes of a string.
 fn has_string_like_fields(header: Header) -> bool {
     header.magic == Magic::Redis && header.version >= 12
 }

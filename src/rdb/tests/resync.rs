@@ -315,14 +315,14 @@ fn zeros_are_no_value_of_a_module() {
     for at in 0..40 {
         rdb = rdb.key(0, &format!("user:{at}")).string(format!("value of user {at}"));
     }
-    // A module without a name, and the end of its value.
-    let at_module = 7;
-    rdb = rdb.key(at_module, "user:zeros").raw([0, 0]);
-    let original = rdb.key(0, "user:last").string("v").end();
-    let (_, out) = salvaged(&original);
-    let mut kept = Offsets::default();
-    let walk = crate::rdb::walk(&out, &mut kept, &Silent).unwrap();
-    assert_eq!((walk.modules.len(), kept.0.len()), (0, 41));
+    // A module without a name, and the end of its value, or of its data before the keys.
+    for module in [&b"\x07\x0auser:zeros\0\0"[..], &[247, 0, 2, 1, 0]] {
+        let damaged = Rdb(rdb.0.clone()).raw(module).key(0, "user:last").string("v").end();
+        let (_, out) = salvaged(&damaged);
+        let mut kept = Offsets::default();
+        let walk = crate::rdb::walk(&out, &mut kept, &Silent).unwrap();
+        assert_eq!((walk.modules.len(), kept.0.len()), (0, 41));
+    }
 }
 
 /// No server loads more databases than it is configured for, so that one that is only noise must not be kept.
