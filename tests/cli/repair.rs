@@ -429,3 +429,21 @@ fn nothing_is_left_on_a_full_disk() {
     assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{run:#?}");
     assert!(run.stderr.contains("No space left on device"), "{run:#?}");
 }
+
+#[test]
+fn transaction_whose_exec_is_damaged_is_removed_as_a_whole() {
+    let place = Place::new();
+    let before = [command(&["SELECT", "0"]), command(&["SET", "k", "v"])].concat();
+    // A server reads the EXEC with an argument to its end, whose line end is wrong.
+    let exec = b"*2*1\r\n$4\r\nEXEC\r\n$1\r\n\na\r\n$1\r\n1\r\n";
+    let open = [command(&["MULTI"]), command(&["SET", "a", "1"])].concat();
+    let after = command(&["SET", "z", "1"]);
+    place.put("a.aof", [&before[..], &open, exec, &after].concat());
+    for (options, expected) in
+        [(&[][..], before.clone()), (&["--salvage"], [&before[..], &after].concat())]
+    {
+        let run = place.run(&[&["repair", "a.aof", "-o", "new", "--force"], options].concat());
+        assert_eq!(run.code, Some(0), "{run:#?}");
+        assert!(place.read("new") == expected, "{run:#?}");
+    }
+}

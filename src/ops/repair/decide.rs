@@ -314,17 +314,32 @@ impl PartPlanner<'_> {
     fn end_of_whole_commands(&self) -> u64 {
         let Survey { tally, stop, .. } = self.survey;
         let unusual = (tally.non_canonical.count > 0).then_some(tally.non_canonical.first);
-        self.before_damage(stop.at as u64, unusual, tally.transactions.open().is_some())
+        let start = self.survey.rdb().map(|rdb| rdb.len);
+        let start = start.or(self.survey.newer_rdb().map(|rdb| rdb.len)).unwrap_or(0);
+        let is_open = tally.transactions.open().is_some();
+        self.before_damage(start..stop.at as u64, unusual, is_open)
     }
 
-    /// Returns where the commands end that are followed by damage at `end`. A server reads a command to its end if only the
-    /// line end after a value is wrong, but then the damage begins in the value.
-    fn before_damage(&self, end: u64, unusual: Option<u64>, is_in_transaction: bool) -> u64 {
-        let Some(unusual) = unusual.filter(|_| !is_in_transaction) else { return end };
+    /// Returns where the commands end that are followed by damage at the end of `range`. A server reads a command to its end if
+    /// only the line end after a value is wrong, but then the damage begins in the value. Without its EXEC, a transaction is
+    /// none.
+    fn before_damage(
+        &self,
+        range: Range<u64>,
+        unusual: Option<u64>,
+        is_in_transaction: bool,
+    ) -> u64 {
+        let Some(unusual) = unusual.filter(|_| !is_in_transaction) else { return range.end };
         let index = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX);
-        let mut last = LastFrame(None);
-        scan(self.bytes(), index(unusual)..index(end), &mut last);
-        last.0.filter(|(_, is_broken)| *is_broken).map_or(end, |(offset, _)| offset)
+        let mut last = LastFrame::default();
+        scan(self.bytes(), index(unusual)..index(range.end), &mut last);
+        let Some(broken) = last.broken else { return range.end };
+        if !last.is_exec {
+            return broken;
+        }
+        let mut before = LastFrame::default();
+        scan(self.bytes(), index(range.start)..index(broken), &mut before);
+        before.multi.unwrap_or(broken)
     }
 
     fn salvage(&mut self) -> Result<()> {
@@ -339,7 +354,7 @@ impl PartPlanner<'_> {
             let before_first_select = *before_first_select;
             let is_before_damage = number < last || range.end < end;
             let whole = match is_before_damage {
-                true => self.before_damage(range.end, *unusual, transactions.has_marks()),
+                true => self.before_damage(range.clone(), *unusual, transactions.has_marks()),
                 false => range.end,
             };
             let uncertain = match (self.databases, transactions.leading_exec_end()) {
@@ -436,8 +451,15 @@ impl PartPlanner<'_> {
     }
 }
 
-/// The last command of a range, and whether a line end after one of its values is wrong.
-struct LastFrame(Option<(u64, bool)>);
+/// The last command of a range.
+#[derive(Default)]
+struct LastFrame {
+    /// Its offset, if a line end after one of its values is wrong.
+    broken: Option<u64>,
+    is_exec: bool,
+    /// The offset of the last MULTI.
+    multi: Option<u64>,
+}
 
 impl Sink for LastFrame {
     fn command(&mut self, frame: Frame<'_>) {
@@ -446,11 +468,15 @@ impl Sink for LastFrame {
         let is_broken =
             |arg: &[u8]| !bytes.get(end_of(arg)..).unwrap_or_default().starts_with(b"\r\n");
         let is_broken = frame.argc() > 1 && !frame.is_canonical() && frame.args().any(is_broken);
-        self.0 = Some((frame.offset(), is_broken));
+        self.broken = is_broken.then_some(frame.offset());
+        self.is_exec = frame.name().eq_ignore_ascii_case(b"EXEC");
+        if frame.name().eq_ignore_ascii_case(b"MULTI") {
+            self.multi = Some(frame.offset());
+        }
     }
 
     fn annotation(&mut self, _: u64, _: &[u8]) {
-        self.0 = None;
+        self.broken = None;
     }
 }
 
