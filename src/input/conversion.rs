@@ -172,7 +172,12 @@ fn is_evident(
     found: &OriginalLineEnds,
     progress: &dyn Progress,
 ) -> bool {
-    let wanted = Wanted { keeps_last: false, drops: &LoadCheck::is_error, commands: &|_| None };
+    let wanted = Wanted {
+        keeps_last: false,
+        drops: &LoadCheck::is_error,
+        refuses_library: &|_| None,
+        commands: &|_| None,
+    };
     let salvaged = |bytes| salvage(bytes, &wanted, progress).ok();
     let (Some(damaged), Some(converted)) = (salvaged(bytes), salvaged(restored)) else {
         return false;

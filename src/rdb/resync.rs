@@ -28,6 +28,7 @@ use super::load_check::LoadCheck;
 use super::name_model::NameModel;
 use super::probe::{end_of_rdb, length_without_checks, name_at, selects_with_sizes};
 use super::reader::Tools;
+use super::text::Text;
 use super::visitor::{AuxWhen, Key, KeyEnd, ModuleId, Visitor, Want};
 use crate::base::progress::Progress;
 
@@ -37,6 +38,8 @@ pub(crate) struct Wanted<'w> {
     pub(crate) keeps_last: bool,
     /// Returns whether keys are dropped whose values fail a check that not all loaders make.
     pub(crate) drops: &'w dyn Fn(LoadCheck) -> bool,
+    /// Returns why no server loads a function library with this text, if none does.
+    pub(crate) refuses_library: &'w dyn Fn(&[u8]) -> Option<String>,
     /// Returns where commands begin after a byte, if the RDB precedes them.
     pub(crate) commands: &'w dyn Fn(usize) -> Option<usize>,
 }
@@ -90,6 +93,8 @@ pub(crate) enum GoneReason {
     Value,
     /// They are a key that the database has already.
     Duplicate,
+    /// They are a function library that no server loads.
+    Library,
     /// The file ends in them.
     Torn,
 }
@@ -218,6 +223,11 @@ fn salvage_once<'a, 'w>(
                         refused.map(|(_, damage)| format!("{}: {}", damage.reading, damage.kind));
                     salvager.declared(seen.declared, seen.selected);
                     let record = start..driver.whole;
+                    let library = seen.library.as_deref();
+                    if let Some(found) = library.and_then(wanted.refuses_library) {
+                        salvager.drop(record, GoneReason::Library, found, db, None);
+                        continue;
+                    }
                     let is_too_long = too_long.contains(&start);
                     let found = refused.or(failed);
                     let too_long = || is_too_long.then(|| "a length that is too high".to_owned());
@@ -299,6 +309,8 @@ struct Seen {
     is_empty: bool,
     declared: u64,
     selected: bool,
+    /// The text of a function library.
+    library: Option<Vec<u8>>,
     /// Whether it has a value of a module that cannot be one.
     has_no_module: bool,
     /// Whether bytes inside a value are unlikely to be read as the record: it has a value whose encoding is checked, or an
@@ -330,6 +342,10 @@ impl<'a> Visitor<'a> for Current {
         let has_expiry = key.expires_ms.is_some_and(|at| EXPIRIES_MS.contains(&at));
         self.seen.is_certain = key.format.is_checked() || has_expiry;
         Want::Value
+    }
+
+    fn function(&mut self, library: Text<'a, '_>) {
+        self.seen.library = Some(library.to_vec());
     }
 
     fn module_aux(&mut self, module: ModuleId, _: AuxWhen, _: &'a [u8]) {

@@ -71,6 +71,7 @@ fn dropped(gone: &Gone) -> String {
         GoneReason::Damage => "not readable",
         GoneReason::Value => "its value is broken",
         GoneReason::Duplicate => "a duplicate key",
+        GoneReason::Library => "no server loads it",
         GoneReason::Torn => "the file ends in it",
     };
     if gone.bytes == 0 {

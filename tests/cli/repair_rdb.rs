@@ -325,3 +325,35 @@ fn text_before_an_rdb_is_left_out() {
     let run = place.run(&["repair", "a.aof", "--output", "new.aof"]);
     assert_eq!((run.code, place.names().len()), (Some(2), 1), "{run:#?}");
 }
+
+#[test]
+fn broken_function_library_costs_itself_alone() {
+    let library = b"#!lua name=one\nredis.register_function('f', function() return 1 end)";
+    let with = |library: &[u8]| {
+        let whole = thirty();
+        // After the notes, before the first database.
+        let mut bytes = b"REDIS0010\xfa\x09redis-ver\x067.0.15".to_vec();
+        bytes.extend([0xf5, 0x40, u8::try_from(library.len()).unwrap()]);
+        bytes.extend(library);
+        let first = memchr::memchr(0xfe, &whole).unwrap();
+        bytes.extend(&whole[first..whole.len() - 9]);
+        summed(bytes)
+    };
+    let original = with(library);
+    // Two bytes of the library, so that the checksum does not locate the error.
+    let mut damaged = original.clone();
+    let at = find(&original, "function() return");
+    damaged[at] = b'(';
+    damaged[at + 9] = b'(';
+    let place = Place::new();
+    place.put("dump.rdb", &damaged);
+    let run = place.run(&["repair", "dump.rdb", "--salvage", "-o", "new", "--json"]);
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    let report = json(&run);
+    let dropped = report["rdb"][0]["dropped"].as_array().unwrap();
+    assert!(dropped.len() == 1 && dropped[0]["why"] == "library", "{report:#}");
+    assert_eq!(report["rdb"][0]["keys"], 30);
+    let verified = place.run(&["verify", "new"]);
+    assert_eq!(verified.code, Some(0), "{verified:#?}");
+    assert!(memchr::memmem::find(&place.read("new"), b"register_function").is_none());
+}

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::options::RepairOptions;
 use crate::analysis::rdb_error::{Correction, find_correction, has_sound_structure};
+use crate::analysis::rdb_inspection::{LibraryFault, check_library};
 use crate::analysis::survey::{Preamble, Survey};
 use crate::aof::log::Part;
 use crate::aof::{Fault, Stop};
@@ -119,8 +120,15 @@ pub(super) fn repair_rdb(
         return Ok(None);
     }
     let commands = |from: usize| first_command(part, from);
-    let wanted =
-        Wanted { keeps_last: options.keep_last_duplicate, drops: &drops, commands: &commands };
+    let wanted = Wanted {
+        keeps_last: options.keep_last_duplicate,
+        drops: &drops,
+        refuses_library: &|text| {
+            let fault = check_library(text).err();
+            fault.filter(LibraryFault::is_refused_by_all).map(|fault| fault.to_string())
+        },
+        commands: &commands,
+    };
     progress.phase("salvage", part.mapping.len());
     let Ok(salvaged) = salvage(part.mapping.bytes(), &wanted, progress) else { return Ok(None) };
     part.mapping.check()?;

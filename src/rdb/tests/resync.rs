@@ -40,7 +40,12 @@ fn many() -> Vec<u8> {
 }
 
 fn wanted(keeps_last: bool) -> Wanted<'static> {
-    Wanted { keeps_last, drops: &LoadCheck::is_error, commands: &|_| None }
+    Wanted {
+        keeps_last,
+        drops: &LoadCheck::is_error,
+        refuses_library: &|_| None,
+        commands: &|_| None,
+    }
 }
 
 fn salvaged(bytes: &[u8]) -> (Salvaged, Vec<u8>) {
