@@ -455,12 +455,16 @@ impl<'a, 'w> Salvager<'a, 'w> {
             if let Some(first) = self.records.get(&hash).cloned()
                 && name_at(self.bytes, self.header, first.start).is_some_and(|it| it == name)
             {
-                let gone = if self.wanted.keeps_last { first.clone() } else { record.clone() };
+                // What was read from inside a damaged value can have the name of a key.
+                let keeps_last = self.wanted.keeps_last
+                    || self.is_doubtful(first.start) && !self.may_be_invented();
+                let gone = if keeps_last { first.clone() } else { record.clone() };
                 let found = format!("the database has the key at byte {} already", first.start);
                 self.drop(gone.clone(), GoneReason::Duplicate, found, db, Some(name));
-                if !self.wanted.keeps_last {
+                if !keeps_last {
                     return;
                 }
+                self.out.doubtful.retain(|doubtful| doubtful.offset != first.start as u64);
                 self.removed.push(gone.start as u64..gone.end as u64);
                 self.out.keys -= 1;
                 self.records.insert(hash, record);
@@ -482,6 +486,18 @@ impl<'a, 'w> Salvager<'a, 'w> {
             Some(last) if last.end == range.start => last.end = range.end,
             _ => self.out.kept.push(range),
         }
+    }
+
+    /// Returns whether the key whose record begins at `start` may have been read from other bytes than a record.
+    fn is_doubtful(&self, start: usize) -> bool {
+        let start = start as u64;
+        self.out.doubtful.iter().any(|doubtful| doubtful.offset == start)
+            || self.unproved.iter().flatten().any(|(offset, _)| *offset == start)
+    }
+
+    /// Returns whether the next key may be.
+    fn may_be_invented(&self) -> bool {
+        self.doubtful_next > 0 || self.may_be_fields || self.unproved.is_some()
     }
 
     /// Decides whether a key may be a field of a damaged hash, and remembers what the names before all damage look like.

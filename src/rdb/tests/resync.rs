@@ -330,6 +330,30 @@ fn zeros_are_no_value_of_a_module() {
     }
 }
 
+#[test]
+fn invented_key_does_not_take_the_place_of_the_one_of_its_name() {
+    let mut inside = vec![0x9d; 60];
+    for letter in b'A'..=b'X' {
+        inside.extend([0, 1, letter, 2, b'v', b'v']);
+    }
+    inside.extend([0x9d; 60]);
+    let mut rdb = Rdb::new("REDIS0009").db(0);
+    for at in 0..80 {
+        rdb = rdb.key(0, &format!("user:{at}")).string(format!("value of user {at}"));
+        if at == 40 {
+            rdb = rdb.key(0, "user:binary").string(&inside);
+        }
+    }
+    let original = rdb.key(0, "H").string("the value of H").end();
+    let at = memchr::memmem::find(&original, b"user:binary").unwrap();
+    let mut damaged = original.clone();
+    damaged[at - 5..at + 30].fill(0x9d);
+    let (salvaged, out) = salvaged(&damaged);
+    let (at, end) = records(&out)[&b"H"[..]];
+    assert!(out[at as usize..end as usize].ends_with(b"the value of H"), "{salvaged:#?}");
+    assert_eq!(salvaged.keys, walk(&out, &mut Ignore, &Silent).unwrap().keys);
+}
+
 /// No server loads more databases than it is configured for, so that one that is only noise must not be kept.
 #[test]
 fn database_that_is_only_noise_is_not_selected() {
