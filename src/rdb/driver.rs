@@ -415,6 +415,8 @@ impl<'a, 'v, 'p, V: Visitor<'a>> Driver<'a, 'v, 'p, V> {
 
     #[cold]
     fn take_faults(&mut self, format: &Format) {
+        // Those of an earlier value that nobody asked for.
+        self.failed.clear();
         let faults = self.reader.tools.noted.as_mut().map(NotedFaults::take);
         for fault in faults.into_iter().flatten() {
             let Some(check) = fault.check() else { continue };

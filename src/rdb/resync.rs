@@ -386,6 +386,8 @@ struct Salvager<'a, 'w> {
     /// The offset and the database of each key since damage, until one is known to be no part of a damaged value. More
     /// damage after them shows that they were read from inside of one.
     unproved: Option<Vec<(u64, u64)>>,
+    /// The offsets of the doubtful keys that are retained.
+    marked: HashSet<u64>,
     /// What the names of certain keys look like.
     shapes: HashSet<Vec<u8>>,
     /// Where the bytes of the RDB end at the latest, once damage was found.
@@ -419,6 +421,7 @@ impl<'a, 'w> Salvager<'a, 'w> {
             doubtful_next: 0,
             may_be_fields: false,
             unproved: None,
+            marked: HashSet::new(),
             shapes: HashSet::new(),
             limit: None,
             since_lost_db: None,
@@ -457,14 +460,14 @@ impl<'a, 'w> Salvager<'a, 'w> {
             {
                 // What was read from inside a damaged value can have the name of a key.
                 let keeps_last = self.wanted.keeps_last
-                    || self.is_doubtful(first.start) && !self.may_be_invented();
+                    || !self.may_be_invented() && self.marked.contains(&(first.start as u64));
                 let gone = if keeps_last { first.clone() } else { record.clone() };
                 let found = format!("the database has the key at byte {} already", first.start);
                 self.drop(gone.clone(), GoneReason::Duplicate, found, db, Some(name));
                 if !keeps_last {
                     return;
                 }
-                self.out.doubtful.retain(|doubtful| doubtful.offset != first.start as u64);
+                self.marked.remove(&(first.start as u64));
                 self.removed.push(gone.start as u64..gone.end as u64);
                 self.out.keys -= 1;
                 self.records.insert(hash, record);
@@ -488,14 +491,7 @@ impl<'a, 'w> Salvager<'a, 'w> {
         }
     }
 
-    /// Returns whether the key whose record begins at `start` may have been read from other bytes than a record.
-    fn is_doubtful(&self, start: usize) -> bool {
-        let start = start as u64;
-        self.out.doubtful.iter().any(|doubtful| doubtful.offset == start)
-            || self.unproved.iter().flatten().any(|(offset, _)| *offset == start)
-    }
-
-    /// Returns whether the next key may be.
+    /// Returns whether the next key may have been read from other bytes than a record.
     fn may_be_invented(&self) -> bool {
         self.doubtful_next > 0 || self.may_be_fields || self.unproved.is_some()
     }
@@ -528,8 +524,7 @@ impl<'a, 'w> Salvager<'a, 'w> {
     fn mark(&mut self, record: &Range<usize>, db: u64, name: &[u8]) {
         if self.doubtful_next > 0 || self.may_be_fields {
             self.doubtful_next = self.doubtful_next.saturating_sub(1);
-            let offset = record.start as u64;
-            self.out.doubtful.push(Doubtful { offset, db, key: name.to_vec() });
+            self.doubt(record.start as u64, db, name.to_vec());
         }
     }
 
@@ -626,21 +621,26 @@ impl<'a, 'w> Salvager<'a, 'w> {
 
     /// Marks the last keys before damage, and those between damage and damage that look like no other.
     fn mark_recent(&mut self) {
-        let mut marked: HashSet<u64> = self.out.doubtful.iter().map(|it| it.offset).collect();
-        for Retained { record, db, name } in self.recent.iter().rev().take(DOUBTFUL_KEYS) {
-            let offset = record.start as u64;
-            if marked.insert(offset) {
-                self.out.doubtful.push(Doubtful { offset, db: *db, key: name.clone() });
-            }
+        let recent = self.recent.iter().rev().take(DOUBTFUL_KEYS);
+        let recent: Vec<_> =
+            recent.map(|it| (it.record.start as u64, it.db, it.name.clone())).collect();
+        for (offset, db, key) in recent {
+            self.doubt(offset, db, key);
         }
         for (offset, db) in self.unproved.take().into_iter().flatten() {
             let start = usize::try_from(offset).unwrap_or(usize::MAX);
             if self.out.kept.iter().rev().any(|kept| kept.contains(&offset))
                 && let Some(key) = name_at(self.bytes, self.header, start)
-                && marked.insert(offset)
             {
-                self.out.doubtful.push(Doubtful { offset, db, key });
+                self.doubt(offset, db, key);
             }
+        }
+    }
+
+    /// Marks a key, once.
+    fn doubt(&mut self, offset: u64, db: u64, key: Vec<u8>) {
+        if self.marked.insert(offset) {
+            self.out.doubtful.push(Doubtful { offset, db, key });
         }
     }
 
@@ -742,6 +742,7 @@ impl<'a, 'w> Salvager<'a, 'w> {
             self.out.kept = self.out.kept.iter().flat_map(|kept| without(kept, gone)).collect();
         }
         self.out.dropped.sort_by_key(|gone| gone.offset);
+        self.out.doubtful.retain(|doubtful| self.marked.contains(&doubtful.offset));
         self.out.doubtful.sort_by_key(|doubtful| doubtful.offset);
         self.out
     }

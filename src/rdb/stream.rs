@@ -132,8 +132,7 @@ impl<'a, V: Visitor<'a>> Reader<'a, '_, V> {
             .map_err(|fault| blob.place(fault).checked_by(LoadCheck::Elements))?;
         let items_check = if version == 1 { LoadCheck::OldStream } else { LoadCheck::Packed };
         let mut node = Node { items, blob, items_check: LoadCheck::FirstEntries };
-        let is_empty = blob.bytes.get(EMPTY_LISTPACK_BYTES - 1) == Some(&END);
-        if is_empty || blob.bytes.len() == EMPTY_LISTPACK_BYTES {
+        if blob.bytes.get(EMPTY_LISTPACK_BYTES - 1) == Some(&END) {
             let fault = blob.place(Fault::broken(0, "a node of a stream", "it is empty"));
             return Err(fault.checked_by(LoadCheck::Always));
         }

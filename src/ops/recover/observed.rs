@@ -228,9 +228,9 @@ impl<'c, 'a> ShardLosses<'c, 'a> {
 
     #[cold]
     fn may_rename(&mut self, seen: &Observed<'_, 'a>) {
-        let named =
+        const RENAMES: [CommandId; 3] =
             [CommandId::named("RENAME"), CommandId::named("RENAMENX"), CommandId::named("MOVE")];
-        self.losses.counted.renamed += u64::from(seen.id.is_some_and(|id| named.contains(&id)));
+        self.losses.counted.renamed += u64::from(seen.id.is_some_and(|id| RENAMES.contains(&id)));
     }
 
     fn cell(&self, seen: &Observed<'_, '_>, kind: Removal) -> Option<CellId> {

@@ -90,7 +90,8 @@ pub(super) fn unknown(out: &mut String, report: &RecoverReport) -> fmt::Result {
         );
         row(out, "not known", &what)?;
     }
-    match others.len().saturating_sub(NAMES) {
+    let more = |found: usize| found.saturating_sub(NAMES);
+    match more(others.len()) + more(report.unknown_forms.len()) {
         0 => Ok(()),
         more => row(out, "", &format!("and {} more names; --json lists them", Count(more as u64))),
     }
